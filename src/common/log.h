@@ -21,7 +21,8 @@ bool log_enabled(enum log_level level);
 /* `who` is the session, bind or part the line is about ("bind eu", "session a1-17 esme1"), or NULL. Control characters
  * in the text are escaped, so that a line is a line whatever a peer sent. */
 void log_line(enum log_level level, const char *who, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void log_vline(enum log_level level, const char *who, const char *fmt, va_list ap);
+void log_vline(enum log_level level, const char *who, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
 /* -1 for a name that is none of debug, info, warn, error. */
 int log_level_by_name(const char *name);
 
