@@ -93,9 +93,10 @@ const char *pdu_field_name(enum pdu_field field);
  * command; ESME_RINVCMDLEN: len and command_length differ or the body ends within a field; ESME_RINVMSGLEN: sm_length
  * over 254; a string longer than its field: the status the standard has for that field (ESME_RINVSRCADR,
  * ESME_RINVDSTADR, ESME_RINVSYSID, ESME_RINVPASWD, ESME_RINVSERTYP, ESME_RINVSCHED, ESME_RINVEXPIRY, ESME_RINVMSGID,
- * ESME_RINVSYSTYP), else ESME_RINVPARLEN; ESME_RINVOPTPARSTREAM: TLVs that do not add up. A response whose body is
- * missing altogether is right (section 4: not returned with an error status, and left away by many with ESME_ROK too).
- */
+ * ESME_RINVSYSTYP), else ESME_RINVPARLEN; in submit_multi's destinations ESME_RINVNUMDESTS (none, or over 254),
+ * ESME_RINVDESTFLAG, ESME_RINVDLNAME; ESME_RINVOPTPARSTREAM: TLVs that do not add up. A response whose body is
+ * missing altogether is right (section 4: not returned with an error status, and left away by many with ESME_ROK too);
+ * of a response's TLVs those that are whole are walked, the rest is left alone. After an error no TLVs are walked. */
 uint32_t pdu_decode(struct pdu *pdu, const uint8_t *raw, size_t len);
 
 static inline bool pdu_has(const struct pdu *pdu, enum pdu_field f)
@@ -129,8 +130,11 @@ bool pdu_tlv_int(const struct pdu *pdu, uint16_t tag, uint32_t *value);
 const uint8_t *pdu_body(const struct pdu *pdu, size_t *len);
 
 /* Section 4.5.1.1. */
+#define PDU_DEST_SME 1
+#define PDU_DEST_LIST 2
+#define PDU_DEST_ADDR_MAX 21 /* of an address, a list's name, and in unsuccess_sme, with the NUL */
 struct pdu_dest {
-    uint8_t dest_flag; /* 1: SME address, 2: distribution list */
+    uint8_t dest_flag; /* PDU_DEST_SME or PDU_DEST_LIST */
     uint8_t ton, npi;
     const uint8_t *addr; /* or dl_name */
     size_t len;
@@ -166,8 +170,8 @@ struct pdu_out {
 
 /* The octets it takes, header included. */
 size_t pdu_encoded_size(const struct pdu_out *out);
-/* Writes it into cap octets at to. Returns its length, or 0 with *bad naming the field that is too long
- * (PDU_FIELD_COUNT: cap was too small or the command is unknown). Nothing is cut off. */
+/* Writes it into cap octets at to. Returns its length, or 0 with *bad naming the field that is too long or, a
+ * CSTRING, has a NUL in it (PDU_FIELD_COUNT: cap was too small or the command is unknown). Nothing is cut off. */
 size_t pdu_encode(const struct pdu_out *out, uint8_t *to, size_t cap, enum pdu_field *bad);
 /* A PDU without a body, or a response with an error status: 16 octets. */
 void pdu_put_header(uint8_t to[SMPP_HEADER_SIZE], uint32_t command_id, uint32_t status, uint32_t sequence_number);
