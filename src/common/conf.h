@@ -18,6 +18,7 @@ struct conf_server {
 };
 
 enum conf_bind_type { CONF_BIND_TRX, CONF_BIND_TX, CONF_BIND_RX }; /* same values as enum session_bind_type */
+enum conf_reload { CONF_RELOAD_SIGNAL };
 enum conf_id_match { CONF_ID_EXACT, CONF_ID_DEC_TO_HEX, CONF_ID_HEX_TO_DEC };
 
 struct conf_bind {
@@ -45,6 +46,7 @@ struct conf {
     char *directory; /* of the file: relative paths start here (resolved already) */
     char *script, *run_dir, *state_dir;
     unsigned workers; /* 0 in the file: one per core; resolved already */
+    enum conf_reload reload;
     char **python_path;
     size_t python_path_count;
     char *venv; /* "" when none */

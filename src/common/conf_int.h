@@ -1,0 +1,92 @@
+/* Within conf*.c: the table of settings, and what its parts share while a file is loaded. */
+#ifndef SMSCD_CONF_INT_H
+#define SMSCD_CONF_INT_H
+
+#include <libconfig.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "conf.h"
+
+enum conf_group { CONF_TOP, CONF_SERVER, CONF_BIND, CONF_ROUTING, CONF_RULE, CONF_REDIS, CONF_LOG };
+
+enum conf_type {
+    CONF_STRING,  /* char *; min and max are of its length */
+    CONF_PATH,    /* the same, made absolute unless empty */
+    CONF_URL,     /* the same, of Redis; may hold a password: in no error, masked in the readout */
+    CONF_UINT,    /* unsigned */
+    CONF_CHOICE,  /* an enum: the index in choices */
+    CONF_PATHS,   /* char ** and a count, each made absolute */
+    CONF_CHAIN,   /* the same, each "bind:NAME" of a configured bind */
+    CONF_OPTIONS, /* struct conf_rule's options */
+    CONF_SECTION, /* a group, sub */
+    CONF_LIST,    /* a list of groups, sub; a pointer and a count */
+    CONF_UNBUILT  /* a name of the documentation that this version refuses */
+};
+
+struct conf_setting {
+    enum conf_group group; /* where it stands */
+    const char *name;
+    enum conf_type type;
+    size_t offset;       /* in struct conf; of CONF_BIND and CONF_RULE in an element */
+    size_t count_offset; /* of a list */
+    long long min, max;
+    long long number;           /* the default of CONF_UINT */
+    const char *text;           /* the default of strings and choices */
+    const char *const *choices; /* ends with NULL */
+    const char *unbuilt;        /* a choice or the beginning of a string that this version refuses */
+    enum conf_group sub;
+    size_t element; /* size of an element of a list */
+    bool required;
+    bool secret; /* in no error and no readout */
+};
+
+extern const struct conf_setting conf_settings[]; /* ends with a name of NULL */
+
+/* The next setting of a group after `after` (NULL: the first), or NULL. */
+const struct conf_setting *conf_next(enum conf_group group, const struct conf_setting *after);
+const struct conf_setting *conf_find(enum conf_group group, const char *name);
+
+struct conf_load {
+    struct conf *conf;
+    config_t file;
+    char *error; /* the first one; malloc'd */
+};
+
+/* Where a value comes from: a line of a file, or the environment (line 0). */
+struct conf_place {
+    const char *file;
+    unsigned line;
+    const char *path; /* dotted */
+};
+
+/* Notes the error unless there is one. Always -1. */
+int conf_fail(struct conf_load *load, const struct conf_place *place, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+struct conf_place conf_place_of(const struct conf_load *load, const config_setting_t *node, const char *path);
+
+/* Each sets one value in base (struct conf, conf_bind or conf_rule), after its checks. 0 or -1. */
+int conf_set_node(struct conf_load *load, const struct conf_setting *setting, void *base, const char *path,
+                  const config_setting_t *node);
+int conf_set_default(struct conf_load *load, const struct conf_setting *setting, void *base);
+/* A value given as text only: an integer too. */
+int conf_set_text(struct conf_load *load, const struct conf_setting *setting, void *base,
+                  const struct conf_place *place, const char *text);
+
+/* text with ${NAME} and ${NAME:-default} replaced (malloc'd), or NULL with the error noted. */
+char *conf_expand(struct conf_load *load, const struct conf_place *place, const char *text);
+/* SMPP_BIND_<NAME>_*: what it sets of the bind replaces what the file says. 0 or -1. */
+int conf_env_bind(struct conf_load *load, struct conf_bind *bind);
+/* Two binds whose names come to the same in the environment. 0 or -1. */
+int conf_env_check(struct conf_load *load);
+
+/* libconfig lets an integer over 32 bits wrap without a word. The number as it stands in the file (malloc'd) when the
+ * setting's value came about so, else NULL. */
+char *conf_oversized(const config_setting_t *node);
+
+static inline void *conf_at(void *base, size_t offset)
+{
+    return (char *)base + offset;
+}
+
+#endif

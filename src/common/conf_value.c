@@ -1,0 +1,379 @@
+/* One value: its type and range checked, made into what struct conf holds, and told apart in an error
+ * ("found ..., expected ..."). */
+#include "conf_int.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+#define SHOWN 60 /* octets of a value in an error */
+
+int conf_fail(struct conf_load *load, const struct conf_place *place, const char *fmt, ...)
+{
+    char *text = NULL;
+    va_list ap;
+    if (load->error)
+        return -1;
+    va_start(ap, fmt);
+    if (vasprintf(&text, fmt, ap) == -1)
+        text = xstrdup(fmt);
+    va_end(ap);
+    if (place->line)
+        load->error = xasprintf("%s:%u: %s: %s", place->file, place->line, place->path, text);
+    else
+        load->error = xasprintf("%s: %s: %s", place->file, place->path, text);
+    free(text);
+    return -1;
+}
+
+struct conf_place conf_place_of(const struct conf_load *load, const config_setting_t *node, const char *path)
+{
+    const char *file = config_setting_source_file(node);
+    return (struct conf_place){.file = file ? file : load->conf->path, .line = node->line, .path = path};
+}
+
+static const char *type_name(const config_setting_t *node)
+{
+    switch (config_setting_type(node)) {
+    case CONFIG_TYPE_GROUP:
+        return "a group { }";
+    case CONFIG_TYPE_LIST:
+    case CONFIG_TYPE_ARRAY:
+        return "a list";
+    case CONFIG_TYPE_STRING:
+        return "a string";
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64:
+        return "an integer";
+    case CONFIG_TYPE_FLOAT:
+        return "a number with a fraction";
+    case CONFIG_TYPE_BOOL:
+        return "a boolean";
+    default:
+        return "nothing";
+    }
+}
+
+/* "found": what stands in the file; its type alone when the value is secret. malloc'd. */
+static char *found_text(const struct conf_setting *setting, const config_setting_t *node)
+{
+    if (setting->secret)
+        return xstrdup(type_name(node));
+    switch (config_setting_type(node)) {
+    case CONFIG_TYPE_STRING:
+        return xasprintf("the string \"%.*s\"", SHOWN, config_setting_get_string(node));
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64:
+        return xasprintf("%lld", config_setting_get_int64(node));
+    case CONFIG_TYPE_FLOAT:
+        return xasprintf("%g", config_setting_get_float(node));
+    case CONFIG_TYPE_BOOL:
+        return xstrdup(config_setting_get_bool(node) ? "true" : "false");
+    default:
+        return xstrdup(type_name(node));
+    }
+}
+
+static char *choices_text(const struct conf_setting *setting)
+{
+    char *all = xasprintf("\"%s\"", setting->choices[0]);
+    for (const char *const *c = setting->choices + 1; *c; c++) {
+        char *longer = xasprintf("%s%s\"%s\"", all, c[1] ? ", " : " or ", *c);
+        free(all);
+        all = longer;
+    }
+    return all;
+}
+
+static char *length_text(const struct conf_setting *setting)
+{
+    if (setting->min == 0)
+        return xasprintf("a string of at most %lld octets", setting->max);
+    return xasprintf("a string of %lld to %lld octets", setting->min, setting->max);
+}
+
+/* "expected": malloc'd. */
+static char *expected_text(const struct conf_setting *setting)
+{
+    switch (setting->type) {
+    case CONF_UINT:
+        return xasprintf("an integer from %lld to %lld", setting->min, setting->max);
+    case CONF_CHOICE:
+        return choices_text(setting);
+    case CONF_URL:
+        return xstrdup("\"redis://...\", \"unix://...\" or \"\" for the embedded server");
+    case CONF_PATHS:
+        return xstrdup("a list of strings");
+    case CONF_CHAIN:
+        return xstrdup("a list of \"bind:NAME\"");
+    case CONF_SECTION:
+    case CONF_OPTIONS:
+        return xstrdup("a group { }");
+    case CONF_LIST:
+        return xstrdup("a list of groups ({ }, { })");
+    default:
+        return length_text(setting);
+    }
+}
+
+static int mismatch(struct conf_load *load, const struct conf_setting *setting, const struct conf_place *place,
+                    const char *found)
+{
+    char *expected = expected_text(setting);
+    conf_fail(load, place, "found %s, expected %s", found, expected);
+    free(expected);
+    return -1;
+}
+
+static int mismatch_node(struct conf_load *load, const struct conf_setting *setting, const char *path,
+                         const config_setting_t *node)
+{
+    struct conf_place place = conf_place_of(load, node, path);
+    char *found = found_text(setting, node);
+    mismatch(load, setting, &place, found);
+    free(found);
+    return -1;
+}
+
+static char *absolute(const struct conf *conf, const char *path)
+{
+    if (*path == '/' || *path == '\0')
+        return xstrdup(path);
+    while (strncmp(path, "./", 2) == 0)
+        path += 2;
+    return xasprintf("%s/%s", strcmp(conf->directory, "/") == 0 ? "" : conf->directory, path);
+}
+
+static bool is_unbuilt(const struct conf_setting *setting, const char *text)
+{
+    if (!setting->unbuilt)
+        return false;
+    if (setting->type == CONF_URL)
+        return strncmp(text, setting->unbuilt, strlen(setting->unbuilt)) == 0;
+    return strcmp(text, setting->unbuilt) == 0;
+}
+
+static int set_string(struct conf_load *load, const struct conf_setting *setting, char **to,
+                      const struct conf_place *place, const char *text)
+{
+    bool is_path = setting->type == CONF_PATH || setting->type == CONF_PATHS;
+    char *value = is_path ? absolute(load->conf, text) : xstrdup(text);
+    size_t len = strlen(value);
+    if ((long long)len < setting->min || (long long)len > setting->max) {
+        char *found =
+            setting->secret ? xasprintf("%zu octets", len) : xasprintf("\"%.*s\" (%zu octets)", SHOWN, value, len);
+        mismatch(load, setting, place, found);
+        free(found);
+        free(value);
+        return -1;
+    }
+    free(*to);
+    *to = value;
+    return 0;
+}
+
+static int set_url(struct conf_load *load, const struct conf_setting *setting, char **to,
+                   const struct conf_place *place, const char *text)
+{
+    bool known = !*text || strncmp(text, "redis://", 8) == 0 || strncmp(text, "unix://", 7) == 0;
+    if (!known)
+        return mismatch(load, setting, place, "something else");
+    return set_string(load, setting, to, place, text);
+}
+
+static int set_choice(struct conf_load *load, const struct conf_setting *setting, unsigned *to,
+                      const struct conf_place *place, const char *text)
+{
+    for (unsigned i = 0; setting->choices[i]; i++) {
+        if (strcmp(setting->choices[i], text) == 0) {
+            *to = i;
+            return 0;
+        }
+    }
+    char *found = xasprintf("\"%.*s\"", SHOWN, text);
+    mismatch(load, setting, place, found);
+    free(found);
+    return -1;
+}
+
+static int set_number_text(struct conf_load *load, const struct conf_setting *setting, unsigned *to,
+                           const struct conf_place *place, const char *text)
+{
+    char *end;
+    errno = 0;
+    long long v = strtoll(text, &end, 10);
+    bool number = (isdigit((unsigned char)*text) || *text == '-') && *end == '\0' && errno == 0;
+    if (number && v >= setting->min && v <= setting->max) {
+        *to = (unsigned)v;
+        return 0;
+    }
+    char *found = xasprintf("\"%.*s\"", SHOWN, text);
+    mismatch(load, setting, place, found);
+    free(found);
+    return -1;
+}
+
+int conf_set_text(struct conf_load *load, const struct conf_setting *setting, void *base,
+                  const struct conf_place *place, const char *text)
+{
+    void *to = conf_at(base, setting->offset);
+    if (is_unbuilt(setting, text))
+        return conf_fail(load, place, "\"%s\" is not built yet", setting->unbuilt);
+    switch (setting->type) {
+    case CONF_UINT:
+        return set_number_text(load, setting, to, place, text);
+    case CONF_CHOICE:
+        return set_choice(load, setting, to, place, text);
+    case CONF_URL:
+        return set_url(load, setting, to, place, text);
+    default:
+        return set_string(load, setting, to, place, text);
+    }
+}
+
+static int set_string_node(struct conf_load *load, const struct conf_setting *setting, void *base, const char *path,
+                           const config_setting_t *node)
+{
+    struct conf_place place = conf_place_of(load, node, path);
+    const char *raw = config_setting_get_string(node);
+    bool number = setting->type == CONF_UINT;
+    if (!raw || (number && !strstr(raw, "${")))
+        return mismatch_node(load, setting, path, node);
+    char *text = conf_expand(load, &place, raw);
+    int rc = text ? conf_set_text(load, setting, base, &place, text) : -1;
+    free(text);
+    return rc;
+}
+
+static int set_number_node(struct conf_load *load, const struct conf_setting *setting, unsigned *to, const char *path,
+                           const config_setting_t *node)
+{
+    struct conf_place place = conf_place_of(load, node, path);
+    char *oversized = config_setting_type(node) == CONFIG_TYPE_INT ? conf_oversized(node) : NULL;
+    long long v = config_setting_get_int64(node);
+    if (oversized) {
+        mismatch(load, setting, &place, oversized);
+        free(oversized);
+        return -1;
+    }
+    if (v < setting->min || v > setting->max)
+        return mismatch_node(load, setting, path, node);
+    *to = (unsigned)v;
+    return 0;
+}
+
+static int check_chain(struct conf_load *load, const char *entry, const struct conf_place *place)
+{
+    if (strncmp(entry, "bind:", 5) != 0)
+        return conf_fail(load, place, "found \"%.*s\", expected \"bind:NAME\"", SHOWN, entry);
+    if (conf_bind_index(load->conf, entry + 5) == -1)
+        return conf_fail(load, place, "found \"%.*s\", expected the name of one of the binds", SHOWN, entry);
+    return 0;
+}
+
+/* One element of a list of strings. */
+static int add_string(struct conf_load *load, const struct conf_setting *setting, void *base, const char *path,
+                      const config_setting_t *node)
+{
+    char ***list = conf_at(base, setting->offset);
+    size_t *count = conf_at(base, setting->count_offset);
+    struct conf_setting element = *setting;
+    char *value = NULL;
+
+    element.type = setting->type == CONF_PATHS ? CONF_PATH : CONF_STRING;
+    element.offset = 0;
+    if (setting->type == CONF_CHAIN)
+        element.max = 5 + 63;
+    if (set_string_node(load, &element, &value, path, node) == -1)
+        return -1;
+    struct conf_place place = conf_place_of(load, node, path);
+    if (setting->type == CONF_CHAIN && check_chain(load, value, &place) == -1) {
+        free(value);
+        return -1;
+    }
+    *list = xrealloc(*list, (*count + 1) * sizeof(**list));
+    (*list)[(*count)++] = value;
+    return 0;
+}
+
+static int set_strings(struct conf_load *load, const struct conf_setting *setting, void *base, const char *path,
+                       const config_setting_t *node)
+{
+    int rc = 0, n = config_setting_length(node);
+    for (int i = 0; i < n && rc == 0; i++) {
+        char *element = xasprintf("%s.%d", path, i);
+        rc = add_string(load, setting, base, element, config_setting_get_elem(node, (unsigned)i));
+        free(element);
+    }
+    if (n == 0 && setting->required)
+        return mismatch_node(load, setting, path, node);
+    return rc;
+}
+
+/* The text of an option: a string, or what a number or boolean is in text. NULL with the error noted. */
+static char *option_text(struct conf_load *load, const char *path, const config_setting_t *node)
+{
+    struct conf_place place = conf_place_of(load, node, path);
+    switch (config_setting_type(node)) {
+    case CONFIG_TYPE_STRING:
+        return conf_expand(load, &place, config_setting_get_string(node));
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64:
+        return xasprintf("%lld", config_setting_get_int64(node));
+    case CONFIG_TYPE_BOOL:
+        return xstrdup(config_setting_get_bool(node) ? "true" : "false");
+    default:
+        conf_fail(load, &place, "found %s, expected a string, an integer or a boolean", type_name(node));
+        return NULL;
+    }
+}
+
+static int set_options(struct conf_load *load, struct conf_rule *rule, const char *path, const config_setting_t *node)
+{
+    size_t n = (size_t)config_setting_length(node);
+    rule->option_keys = xcalloc(n, sizeof(char *));
+    rule->option_values = xcalloc(n, sizeof(char *));
+    for (size_t i = 0; i < n; i++) {
+        const config_setting_t *option = config_setting_get_elem(node, (unsigned)i);
+        char *dotted = xasprintf("%s.%s", path, config_setting_name(option));
+        char *value = option_text(load, dotted, option);
+        free(dotted);
+        if (!value)
+            return -1;
+        rule->option_keys[i] = xstrdup(config_setting_name(option));
+        rule->option_values[i] = value;
+        rule->option_count++;
+    }
+    return 0;
+}
+
+int conf_set_node(struct conf_load *load, const struct conf_setting *setting, void *base, const char *path,
+                  const config_setting_t *node)
+{
+    int type = config_setting_type(node);
+    bool is_list = type == CONFIG_TYPE_LIST || type == CONFIG_TYPE_ARRAY;
+    if (type == CONFIG_TYPE_STRING && setting->type <= CONF_CHOICE)
+        return set_string_node(load, setting, base, path, node);
+    if (setting->type == CONF_UINT && (type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64))
+        return set_number_node(load, setting, conf_at(base, setting->offset), path, node);
+    if (is_list && (setting->type == CONF_PATHS || setting->type == CONF_CHAIN))
+        return set_strings(load, setting, base, path, node);
+    if (type == CONFIG_TYPE_GROUP && setting->type == CONF_OPTIONS)
+        return set_options(load, base, path, node);
+    return mismatch_node(load, setting, path, node);
+}
+
+int conf_set_default(struct conf_load *load, const struct conf_setting *setting, void *base)
+{
+    struct conf_place place = {.file = "default", .line = 0, .path = setting->name};
+    if (setting->text)
+        return conf_set_text(load, setting, base, &place, setting->text);
+    if (setting->type == CONF_UINT)
+        *(unsigned *)conf_at(base, setting->offset) = (unsigned)setting->number;
+    return 0;
+}
