@@ -13,6 +13,7 @@ libsmscd_common_a_SOURCES = \
 	src/common/log.c src/common/log.h \
 	src/common/msg.c src/common/msg.h \
 	src/common/park.c src/common/park.h \
+	src/common/park.c src/common/park.h \
 	src/common/pdu.c src/common/pdu.h \
 	src/common/pdu_view.c \
 	src/common/pending.c src/common/pending.h \
