@@ -387,5 +387,5 @@ bool chan_data(struct chan *chan, enum msg_type type, uint64_t id, uint64_t sess
 
 bool chan_congested(const struct chan *chan)
 {
-    return chan->data && conn_congested(chan->data);
+    return chan && chan->data && conn_congested(chan->data);
 }

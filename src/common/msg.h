@@ -5,28 +5,34 @@
 
 #include "wire.h"
 
-/* X(name): C = over the control channel (SOCK_SEQPACKET, may carry a descriptor), D = over the data channel.
+/* C: over the control channel (SOCK_SEQPACKET, may carry a descriptor), D: over the data channel.
  * `id` in the header names a request of the sender's; the answer carries the same id. `session` is the gateway-wide
  * number of an ESME session or of one connection of a bind.
  *
  * master -> worker
- *   ADOPT          C  session; fd; body: address text of the peer        -- an accepted connection
- *   RELOAD         C  id                                                  -- load the script anew
- *   DRAIN          C  body: u32 timeout_ms                                -- end what is in hand, unbind, exit 0
- *   LOG_REOPEN     C
- *   SESSION_GRANT  D  session; body: u32 command_status                   -- answer to SESSION_BIND
- *   DELIVER        D  id, session; body: u32 bind index, raw request      -- a request of an upstream's; answer
- * DELIVER_DONE BIND_STATE     D  session; body: struct msg_bind_state                -- a bind's connection is up or
- * down RESULT         D  id; body: u8 outcome, u8 sent, u8 late, raw response -- answer to SUBMIT and SEND_TO SEND_TO
- * D  id, session; body: u32 timeout_ms, raw request      -- for an ESME session of this worker; answer RESULT worker ->
- * master READY          C  body: u8 ok, error text                             -- started, or why not RELOADED       C
- * id; body: u8 ok, error text SESSION_BIND   D  session; body: u8 bind_type, system_id text         -- asks for the
- * grant SESSION_GONE   D  session                                             -- closed (bound or not); sent for every
- * ADOPT SUBMIT         D  id; body: u32 bind index, u32 timeout_ms, u8 flags (SESSION_SEND_*), raw request SEND_TO D
- * id, session; body as above                          -- for a session of another worker CANCEL         D  id -- of a
- * SUBMIT or SEND_TO; no answer; no RESULT follows but a late one RESULT         D  id; as above -- answer to SEND_TO
- *   DELIVER_DONE   D  id, session; body: raw response                     -- answer to DELIVER
- */
+ * - ADOPT C, session, fd, body: address text of the peer. An accepted connection.
+ * - RELOAD C, id. Load the script anew; answer RELOADED.
+ * - DRAIN C, body: u32 timeout_ms. End what is in hand, unbind, exit 0.
+ * - LOG_REOPEN C.
+ * - SESSION_GRANT D, session, body: u32 command_status. The answer to SESSION_BIND.
+ * - DELIVER D, id, session, body: u32 bind index, raw request. A request of an upstream's; answer DELIVER_DONE.
+ *   id 0: an alert_notification, which has no answer.
+ * - BIND_STATE D, session, body: struct msg_bind_state. A connection of a bind is up or down.
+ * - RESULT D, id, body: u8 outcome, u8 sent, u8 late, raw response. The answer to SUBMIT and SEND_TO.
+ * - SEND_TO D, id, session, body: u32 timeout_ms, raw request. For an ESME session of this worker; answer RESULT.
+ *
+ * worker -> master
+ * - READY C, body: u8 ok, error text. Started, or why not.
+ * - RELOADED C, id, body: u8 ok, error text.
+ * - SESSION_BIND D, session, body: u8 bind_type, system_id text. Asks for the grant.
+ * - SESSION_GONE D, session. Closed, bound or not; sent for every ADOPT.
+ * - SUBMIT D, id, body: u32 bind index, u32 timeout_ms, u8 flags (SESSION_SEND_*), raw request.
+ * - SEND_TO D, id, session, body: u32 timeout_ms, raw request. For a session of another worker.
+ * - CANCEL D, id of a SUBMIT or SEND_TO. Nobody waits for it any longer: no RESULT follows, but for a SUBMIT with
+ *   SESSION_SEND_LATE exactly one: the late one, or the one that crossed the CANCEL on its way (unless it is
+ *   MSG_TIMEOUT: then the late one still comes).
+ * - RESULT D, id, as above. The answer to SEND_TO.
+ * - DELIVER_DONE D, id, session, body: raw response. The answer to DELIVER. */
 #define MSG_TYPES(X)                                                                                                   \
     X(ADOPT)                                                                                                           \
     X(RELOAD)                                                                                                          \
