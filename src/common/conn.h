@@ -19,6 +19,17 @@ void io_flush(struct io *io);
 /* Calls fn(arg) at the end of this turn of the loop, when no callback is on the stack. For frees. */
 void io_defer(struct io *io, void (*fn)(void *), void *arg);
 
+/* Work that is done once before the loop waits next, ahead of the writes. A task may ask for another run of itself
+ * while it runs: that one comes a turn later, and the loop does not wait in between. Lies in its owner; all zero at
+ * first. */
+struct io_task {
+    struct io_task *prev, *next; /* both NULL: not asked for */
+    void (*run)(struct io_task *task);
+};
+/* Asking twice is asking once. */
+void io_run(struct io *io, struct io_task *task);
+void io_run_cancel(struct io_task *task);
+
 struct conn;
 
 struct conn_ops {
@@ -56,7 +67,7 @@ bool conn_write(struct conn *conn, const void *data, size_t n);
 /* Octets gathered and not yet taken by the kernel. */
 size_t conn_unsent(const struct conn *conn);
 bool conn_congested(const struct conn *conn);
-/* Milliseconds (ev_now) for which the kernel has not taken one octet although some wait; 0 when none wait. */
+/* Milliseconds for which the kernel has not taken one octet although some wait; 0 when none wait. */
 uint64_t conn_stuck_ms(const struct conn *conn);
 void conn_read_stop(struct conn *conn);
 void conn_read_start(struct conn *conn);
