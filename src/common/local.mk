@@ -13,12 +13,12 @@ libsmscd_common_a_SOURCES = \
 	src/common/log.c src/common/log.h \
 	src/common/msg.c src/common/msg.h \
 	src/common/park.c src/common/park.h \
-	src/common/park.c src/common/park.h \
 	src/common/pdu.c src/common/pdu.h \
 	src/common/pdu_view.c \
 	src/common/pending.c src/common/pending.h \
 	src/common/receipt.c src/common/receipt.h \
 	src/common/session.c src/common/session.h src/common/session_int.h \
+	src/common/session_in.c \
 	src/common/session_out.c \
 	src/common/smpp.c src/common/smpp.h \
 	src/common/stats.c src/common/stats.h \
