@@ -184,9 +184,10 @@ static int parse(struct conf_load *load)
         load->error = xasprintf("%s: cannot be read: %s", conf->path, strerror(errno ? errno : EIO));
         return -1;
     }
-    const char *file = config_error_file(&load->file);
-    load->error = xasprintf("%s:%d: %s", file ? file : conf->path, config_error_line(&load->file),
-                            config_error_text(&load->file));
+    const char *name = config_error_file(&load->file);
+    char *file = conf_absolute(conf, name ? name : conf->path);
+    load->error = xasprintf("%s:%d: %s", file, config_error_line(&load->file), config_error_text(&load->file));
+    free(file);
     return -1;
 }
 

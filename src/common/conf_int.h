@@ -65,6 +65,9 @@ int conf_fail(struct conf_load *load, const struct conf_place *place, const char
     __attribute__((format(printf, 3, 4)));
 struct conf_place conf_place_of(const struct conf_load *load, const config_setting_t *node, const char *path);
 
+/* A path relative to the file made absolute; "" stays. malloc'd. (libconfig names an included file so, too.) */
+char *conf_absolute(const struct conf *conf, const char *path);
+
 /* Each sets one value in base (struct conf, conf_bind or conf_rule), after its checks. 0 or -1. */
 int conf_set_node(struct conf_load *load, const struct conf_setting *setting, void *base, const char *path,
                   const config_setting_t *node);
@@ -82,7 +85,7 @@ int conf_env_check(struct conf_load *load);
 
 /* libconfig lets an integer over 32 bits wrap without a word. The number as it stands in the file (malloc'd) when the
  * setting's value came about so, else NULL. */
-char *conf_oversized(const config_setting_t *node);
+char *conf_oversized(const struct conf *conf, const config_setting_t *node);
 
 static inline void *conf_at(void *base, size_t offset)
 {

@@ -55,29 +55,38 @@ static char *find_in_line(const char *line, int value)
     return NULL;
 }
 
-static bool has_number_after_name(const char *line)
+/* Whether the value of the setting stands on this line: a digit after its name, or on a later line any digit. */
+static bool has_value(const char *line, const char *name)
 {
-    const char *value = strpbrk(line, "=:");
-    return strpbrk(value ? value : line, "0123456789") != NULL;
+    const char *at = line;
+    for (const char *p = line; name && (p = strstr(p, name)); p++)
+        at = p;
+    return strpbrk(at, "0123456789") != NULL;
 }
 
-char *conf_oversized(const config_setting_t *node)
+static char *find_in_file(FILE *file, const config_setting_t *node)
 {
-    const char *path = config_setting_source_file(node);
-    FILE *file = path ? fopen(path, "re") : NULL;
     char *line = NULL, *found = NULL;
     size_t cap = 0;
-    if (!file)
-        return NULL;
-    /* The value may stand on a line after the name's. */
     for (unsigned n = 1; !found && getline(&line, &cap, file) != -1; n++) {
         if (n < node->line)
             continue;
         found = find_in_line(line, node->value.ival);
-        if (has_number_after_name(line))
+        if (has_value(line, n == node->line ? config_setting_name(node) : NULL))
             break;
     }
     free(line);
-    fclose(file);
+    return found;
+}
+
+char *conf_oversized(const struct conf *conf, const config_setting_t *node)
+{
+    const char *name = config_setting_source_file(node);
+    char *path = name ? conf_absolute(conf, name) : NULL;
+    FILE *file = path ? fopen(path, "re") : NULL;
+    char *found = file ? find_in_file(file, node) : NULL;
+    if (file)
+        fclose(file);
+    free(path);
     return found;
 }

@@ -13,6 +13,15 @@
 
 #define SHOWN 60 /* octets of a value in an error */
 
+char *conf_absolute(const struct conf *conf, const char *path)
+{
+    if (*path == '/' || *path == '\0')
+        return xstrdup(path);
+    while (strncmp(path, "./", 2) == 0)
+        path += 2;
+    return xasprintf("%s/%s", strcmp(conf->directory, "/") == 0 ? "" : conf->directory, path);
+}
+
 int conf_fail(struct conf_load *load, const struct conf_place *place, const char *fmt, ...)
 {
     char *text = NULL;
@@ -23,10 +32,12 @@ int conf_fail(struct conf_load *load, const struct conf_place *place, const char
     if (vasprintf(&text, fmt, ap) == -1)
         text = xstrdup(fmt);
     va_end(ap);
+    char *file = place->line ? conf_absolute(load->conf, place->file) : xstrdup(place->file);
     if (place->line)
-        load->error = xasprintf("%s:%u: %s: %s", place->file, place->line, place->path, text);
+        load->error = xasprintf("%s:%u: %s: %s", file, place->line, place->path, text);
     else
-        load->error = xasprintf("%s: %s: %s", place->file, place->path, text);
+        load->error = xasprintf("%s: %s: %s", file, place->path, text);
+    free(file);
     free(text);
     return -1;
 }
@@ -140,15 +151,6 @@ static int mismatch_node(struct conf_load *load, const struct conf_setting *sett
     return -1;
 }
 
-static char *absolute(const struct conf *conf, const char *path)
-{
-    if (*path == '/' || *path == '\0')
-        return xstrdup(path);
-    while (strncmp(path, "./", 2) == 0)
-        path += 2;
-    return xasprintf("%s/%s", strcmp(conf->directory, "/") == 0 ? "" : conf->directory, path);
-}
-
 static bool is_unbuilt(const struct conf_setting *setting, const char *text)
 {
     if (!setting->unbuilt)
@@ -162,7 +164,7 @@ static int set_string(struct conf_load *load, const struct conf_setting *setting
                       const struct conf_place *place, const char *text)
 {
     bool is_path = setting->type == CONF_PATH || setting->type == CONF_PATHS;
-    char *value = is_path ? absolute(load->conf, text) : xstrdup(text);
+    char *value = is_path ? conf_absolute(load->conf, text) : xstrdup(text);
     size_t len = strlen(value);
     if ((long long)len < setting->min || (long long)len > setting->max) {
         char *found =
@@ -254,7 +256,7 @@ static int set_number_node(struct conf_load *load, const struct conf_setting *se
                            const config_setting_t *node)
 {
     struct conf_place place = conf_place_of(load, node, path);
-    char *oversized = config_setting_type(node) == CONFIG_TYPE_INT ? conf_oversized(node) : NULL;
+    char *oversized = config_setting_type(node) == CONFIG_TYPE_INT ? conf_oversized(load->conf, node) : NULL;
     long long v = config_setting_get_int64(node);
     if (oversized) {
         mismatch(load, setting, &place, oversized);
