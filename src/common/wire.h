@@ -108,10 +108,9 @@ static inline void wire_put_u8(struct wire *w, uint8_t v)
 static inline void wire_put_u16(struct wire *w, uint16_t v)
 {
     uint8_t *b = wire_take(w, 2);
-    if (b) {
-        b[0] = (uint8_t)(v >> 8);
-        b[1] = (uint8_t)v;
-    }
+    v = __builtin_bswap16(v);
+    if (b)
+        memcpy(b, &v, 2);
 }
 
 static inline void wire_put_u32(struct wire *w, uint32_t v)
