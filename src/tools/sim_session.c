@@ -265,22 +265,24 @@ static void accept_message(struct sim_conn *conn, const struct pdu *pdu, struct 
 }
 
 /* What may happen to a message before it is accepted: true when it has. */
-static bool misfortune(struct sim_conn *conn, const struct pdu *pdu)
+static bool misfortune(struct sim_conn *conn, const struct pdu *pdu, struct text id)
 {
     struct sim *sim = conn->sim;
     if (sim_chance(sim, sim->o.disconnect_rate)) {
         sim->n.disconnects++;
+        sim_event(sim, conn, "disconnect", &(struct evlog_line){.message_id = id});
         session_close(conn->session, "--disconnect-rate");
         return true;
     }
     if (sim_chance(sim, sim->o.drop_rate)) {
         sim->n.dropped++;
+        sim_event(sim, conn, "dropped", &(struct evlog_line){.message_id = id});
         return true;
     }
     if (sim_chance(sim, sim->o.error_rate)) {
         sim->n.errors++;
         session_reply_status(conn->session, pdu->command_id, sim->o.error_status, pdu->sequence_number);
-        sim_event(sim, conn, "submit_resp", &(struct evlog_line){.status = sim->o.error_status});
+        sim_event(sim, conn, "submit_resp", &(struct evlog_line){.message_id = id, .status = sim->o.error_status});
         return true;
     }
     return false;
@@ -299,7 +301,7 @@ static void on_message(struct sim_conn *conn, const struct pdu *pdu)
         line.body.p = pdu_body(pdu, &line.body.n);
         sim_event(sim, conn, "submit", &line);
     }
-    if (!misfortune(conn, pdu))
+    if (!misfortune(conn, pdu, id))
         accept_message(conn, pdu, id);
     if (sim->o.count)
         sim_check_count(sim);
