@@ -1,0 +1,99 @@
+/* What the py_* files share: Python objects, the types, the futures. Included by py_*.c only. */
+#ifndef SMSCD_PY_INT_H
+#define SMSCD_PY_INT_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "gateway.h"
+#include "pdu.h"
+#include "py_host.h"
+
+/* One interpreter, one gateway, one loop per process. */
+extern struct gateway *py_gateway;
+extern PyObject *py_asyncio_loop; /* the SelectorEventLoop */
+
+/* The handlers in force, and the set that a load is filling. */
+struct py_handlers {
+    PyObject *on_bind;
+    PyObject *on_pdu[8];     /* by py_command_slot */
+    PyObject *on_session[2]; /* lists: bound, unbound */
+    PyObject *other;         /* dict: what the Python layer registers for itself (receipts) */
+};
+extern struct py_handlers *py_handlers;
+/* Slot of a request's command_id in on_pdu, or -1. */
+int py_command_slot(uint32_t command_id);
+/* The script's name of a command ("submit_sm_multi" for submit_multi), by slot; NULL beyond the last. */
+const char *py_command_slot_name(int slot);
+PyObject *py_register(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *py_registered(PyObject *module, PyObject *kind);
+PyObject *py_begin_load(PyObject *module, PyObject *unused);
+PyObject *py_end_load(PyObject *module, PyObject *ok);
+
+/* py_module.c */
+PyMODINIT_FUNC PyInit__siphon(void);
+extern PyObject *py_SmppError, *py_UnknownBind, *py_BindDown, *py_SessionGone, *py_WindowFull, *py_ResponseTimeout,
+    *py_CacheError;
+int py_exceptions_add(PyObject *module);
+
+/* py_pdu.c, py_types.c: each adds its types to the module. 0 or -1. */
+extern PyTypeObject py_Pdu_type, py_Reply_type, py_Bind_type, py_BindResult_type, py_Session_type, py_SmppResp_type;
+int py_pdu_add(PyObject *module);
+int py_types_add(PyObject *module);
+/* A Pdu over octets that belong to the caller. py_pdu_release must follow: it drops the reference and copies
+ * what the script has kept hold of. */
+PyObject *py_pdu_borrow(const struct pdu *pdu);
+void py_pdu_release(PyObject *pdu, bool suspended);
+/* Reads what a handler returned for a PDU. 0 and *answer (pointing into result), or -1 with an exception. */
+int py_reply_read(PyObject *result, struct py_answer *answer);
+PyObject *py_bind_new(const struct pdu *pdu, const char *client_addr);
+/* The same for on_bind: a BindResult, or the truth of the value. */
+int py_bind_result_read(PyObject *result, struct py_answer *answer);
+PyObject *py_session_object(struct py_session *session); /* borrowed */
+PyObject *py_smpp_resp_new(const uint8_t *raw, size_t len);
+/* The name of a status, or "0x%08X". New reference. */
+PyObject *py_status_text(uint32_t status);
+/* A status given as name or vendor int. 0, or -1 with ValueError. */
+int py_status_from(PyObject *value, uint32_t *status);
+/* {tag: bytes}, the first of a repeated tag, and [(tag, bytes)]. New references. */
+PyObject *py_tlv_dict(const struct pdu *pdu);
+PyObject *py_tlv_list(const struct pdu *pdu);
+/* Octets of an address or id as str: latin-1, so that nothing is lost. */
+PyObject *py_text(const uint8_t *p, size_t n);
+
+/* py_fields.c: keyword arguments of a send helper → an encoded PDU. Returns its length and *raw (in a buffer that the
+ * next call reuses), or 0 with ValueError or TypeError naming the argument. */
+size_t py_fields_encode(uint32_t command_id, PyObject *fields, const uint8_t **raw);
+/* A tag given by name or number. 0, or -1 with ValueError. */
+int py_tlv_tag(PyObject *key, uint16_t *tag);
+int py_fields_init(void);
+
+/* py_send.c, py_cache.c, py_config.c, py_loop.c: functions of the module */
+PyObject *py_submit(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *py_deliver(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *py_cancel(PyObject *module, PyObject *ticket);
+PyObject *py_redis(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *py_config(PyObject *module, PyObject *unused);
+PyObject *py_loop_watch(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *py_loop_unwatch(PyObject *module, PyObject *fd);
+PyObject *py_loop_select(PyObject *module, PyObject *timeout);
+int py_loop_init(PyObject *loop);
+PyObject *py_future_new(void);
+/* Ends a future unless it is done already. Steals result. An exception: class and text. */
+void py_future_result(PyObject *future, PyObject *result);
+void py_future_fail(PyObject *future, PyObject *exception_class, const char *text);
+
+/* py_task.c: runs handlers. `done` is called exactly once: with the result (borrowed), or with NULL and an exception
+ * set, which it must clear. */
+typedef void py_task_done_fn(void *arg, PyObject *result);
+int py_task_init(PyObject *loop);
+/* Calls callable(*args) as an asyncio task would. timeout_ms 0: none; after it, done gets TimeoutError and the
+ * coroutine is cancelled. Returns true when it suspended. args are kept for it by the coroutine itself. */
+bool py_task_run(PyObject *callable, PyObject *const *args, size_t nargs, unsigned timeout_ms, py_task_done_fn *done,
+                 void *arg);
+unsigned py_task_count(void); /* that have suspended and not ended */
+/* Logs the current exception with its traceback at error level and clears it. who: what it was about. */
+void py_log_exception(const char *who);
+
+/* GIL: C event callbacks run inside select() with the GIL held; nothing here needs to take it. */
+#endif

@@ -1,0 +1,485 @@
+/* Bind, BindResult, Session and SmppResp: the small objects that handlers see; and the exceptions. */
+#include "py_int.h"
+
+#include <structmember.h>
+
+PyObject *py_SmppError, *py_UnknownBind, *py_BindDown, *py_SessionGone, *py_WindowFull, *py_ResponseTimeout,
+    *py_CacheError;
+
+/* ---- statuses ---- */
+
+PyObject *py_status_text(uint32_t status)
+{
+    const char *name = smpp_status_name(status);
+    if (name)
+        return PyUnicode_InternFromString(name);
+    char text[16];
+    snprintf(text, sizeof(text), "0x%08X", status);
+    return PyUnicode_FromString(text);
+}
+
+int py_status_from(PyObject *value, uint32_t *status)
+{
+    if (PyUnicode_Check(value)) {
+        const char *name = PyUnicode_AsUTF8(value);
+        if (!name)
+            return -1;
+        if (smpp_status_by_name(name, status) == 0)
+            return 0;
+        PyErr_Format(PyExc_ValueError, "unknown SMPP status: %R", value);
+        return -1;
+    }
+    if (!PyLong_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "a status is a name or an int, not %s", Py_TYPE(value)->tp_name);
+        return -1;
+    }
+    long n = PyLong_AsLong(value);
+    if ((n == -1 && PyErr_Occurred()) || n < (long)SMPP_STATUS_VENDOR_MIN || n > (long)SMPP_STATUS_VENDOR_MAX) {
+        PyErr_Clear();
+        PyErr_Format(PyExc_ValueError, "a status given as a number is a vendor's, 0x400-0x4FF: %R", value);
+        return -1;
+    }
+    *status = (uint32_t)n;
+    return 0;
+}
+
+/* ---- Bind ---- */
+
+typedef struct {
+    PyObject_HEAD PyObject *system_id, *password, *client_addr, *bind_type, *system_type, *addr_range;
+    int interface_version;
+} Bind;
+
+typedef struct {
+    PyObject_HEAD char accept;
+    uint32_t status;
+    PyObject *reason;
+    PyObject *reason_utf8;
+} BindResult;
+
+static const char *bind_type_of(uint32_t command_id)
+{
+    return command_id == SMPP_bind_transmitter ? "transmitter"
+           : command_id == SMPP_bind_receiver  ? "receiver"
+                                               : "transceiver";
+}
+
+static PyObject *field_text(const struct pdu *pdu, enum pdu_field field)
+{
+    size_t n;
+    const uint8_t *p = pdu_str(pdu, field, &n);
+    return py_text(p, n);
+}
+
+PyObject *py_bind_new(const struct pdu *pdu, const char *client_addr)
+{
+    Bind *self = PyObject_New(Bind, &py_Bind_type);
+    if (!self)
+        return NULL;
+    self->system_id = field_text(pdu, PDU_system_id);
+    self->password = field_text(pdu, PDU_password);
+    self->system_type = field_text(pdu, PDU_system_type);
+    self->addr_range = field_text(pdu, PDU_address_range);
+    self->bind_type = PyUnicode_FromString(bind_type_of(pdu->command_id));
+    self->client_addr = PyUnicode_FromString(client_addr);
+    self->interface_version = pdu_int(pdu, PDU_interface_version);
+    if (PyErr_Occurred())
+        Py_CLEAR(self);
+    return (PyObject *)self;
+}
+
+static void bind_dealloc(Bind *self)
+{
+    Py_XDECREF(self->system_id);
+    Py_XDECREF(self->password);
+    Py_XDECREF(self->client_addr);
+    Py_XDECREF(self->bind_type);
+    Py_XDECREF(self->system_type);
+    Py_XDECREF(self->addr_range);
+    PyObject_Free(self);
+}
+
+static PyObject *bind_repr(Bind *self)
+{
+    return PyUnicode_FromFormat("Bind(system_id=%R, client_addr=%R, bind_type=%R)", self->system_id, self->client_addr,
+                                self->bind_type);
+}
+
+static PyObject *bind_result_new(bool accept, uint32_t status, PyObject *reason)
+{
+    BindResult *self = PyObject_New(BindResult, &py_BindResult_type);
+    if (!self)
+        return NULL;
+    self->accept = accept;
+    self->status = status;
+    self->reason = Py_NewRef(reason);
+    return (PyObject *)self;
+}
+
+static PyObject *bind_accept(Bind *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    PyObject *reason = PyUnicode_FromString("");
+    PyObject *result = reason ? bind_result_new(true, ESME_ROK, reason) : NULL;
+    Py_XDECREF(reason);
+    return result;
+}
+
+static PyObject *bind_reject(Bind *self, PyObject *args, PyObject *kwargs)
+{
+    (void)self;
+    static char *names[] = {"status", "reason", NULL};
+    PyObject *status = NULL, *reason = NULL;
+    uint32_t value = ESME_RBINDFAIL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OU:reject", names, &status, &reason))
+        return NULL;
+    if (status && py_status_from(status, &value) < 0)
+        return NULL;
+    if (value == ESME_ROK) {
+        PyErr_SetString(PyExc_ValueError, "reject() with ESME_ROK");
+        return NULL;
+    }
+    PyObject *none = reason ? NULL : PyUnicode_FromString("");
+    PyObject *result = reason || none ? bind_result_new(false, value, reason ? reason : none) : NULL;
+    Py_XDECREF(none);
+    return result;
+}
+
+int py_bind_result_read(PyObject *result, struct py_answer *answer)
+{
+    *answer = (struct py_answer){.status = ESME_RBINDFAIL};
+    if (Py_IS_TYPE(result, &py_BindResult_type)) {
+        BindResult *r = (BindResult *)result;
+        answer->status = r->status;
+        answer->reason = PyUnicode_AsUTF8(r->reason);
+        PyErr_Clear();
+        return 0;
+    }
+    int truth = PyObject_IsTrue(result);
+    if (truth > 0)
+        answer->status = ESME_ROK;
+    return truth < 0 ? -1 : 0;
+}
+
+static void bind_result_dealloc(BindResult *self)
+{
+    Py_XDECREF(self->reason);
+    PyObject_Free(self);
+}
+
+static int bind_result_bool(BindResult *self)
+{
+    return self->accept;
+}
+
+static PyObject *bind_result_status(BindResult *self, void *unused)
+{
+    (void)unused;
+    return py_status_text(self->status);
+}
+
+static PyObject *bind_result_repr(BindResult *self)
+{
+    if (self->accept)
+        return PyUnicode_FromString("BindResult(accept)");
+    PyObject *status = py_status_text(self->status);
+    PyObject *text =
+        status ? PyUnicode_FromFormat("BindResult(reject, status=%R, reason=%R)", status, self->reason) : NULL;
+    Py_XDECREF(status);
+    return text;
+}
+
+static PyObject *none_attribute(PyObject *self, void *unused)
+{
+    (void)self, (void)unused;
+    Py_RETURN_NONE;
+}
+
+static PyMemberDef bind_members[] = {
+    {"system_id", T_OBJECT, offsetof(Bind, system_id), READONLY, "str: whom the ESME claims to be, section 5.2.1."},
+    {"password", T_OBJECT, offsetof(Bind, password), READONLY, "str: section 5.2.2. Never logged by smscd."},
+    {"client_addr", T_OBJECT, offsetof(Bind, client_addr), READONLY, "str: the peer's address and port."},
+    {"bind_type", T_OBJECT, offsetof(Bind, bind_type), READONLY, "str: transceiver, transmitter or receiver."},
+    {"system_type", T_OBJECT, offsetof(Bind, system_type), READONLY, "str: section 5.2.3."},
+    {"addr_range", T_OBJECT, offsetof(Bind, addr_range), READONLY, "str: address_range, section 5.2.7."},
+    {"interface_version", T_INT, offsetof(Bind, interface_version), READONLY, "int: 0x34 is 3.4, section 5.2.4."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef bind_getset[] = {
+    {"tls", none_attribute, NULL, "None: the connection is not encrypted.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMethodDef bind_methods[] = {
+    {"accept", (PyCFunction)bind_accept, METH_NOARGS, "accept() -> BindResult: let the ESME in."},
+    {"reject", (PyCFunction)(void (*)(void))bind_reject, METH_VARARGS | METH_KEYWORDS,
+     "reject(status=\"ESME_RBINDFAIL\", reason=\"\") -> BindResult\n\nThe reason is logged. ValueError for an unknown "
+     "status."},
+    {NULL, NULL, 0, NULL},
+};
+
+PyTypeObject py_Bind_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "siphon.smpp.Bind",
+    .tp_doc = "An ESME that asks to be let in (SMPP 3.4 section 4.1). Passed to @smpp.on_bind.",
+    .tp_basicsize = sizeof(Bind),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_dealloc = (destructor)bind_dealloc,
+    .tp_repr = (reprfunc)bind_repr,
+    .tp_members = bind_members,
+    .tp_getset = bind_getset,
+    .tp_methods = bind_methods,
+};
+
+static PyMemberDef bind_result_members[] = {
+    {"accept", T_BOOL, offsetof(BindResult, accept), READONLY, "bool"},
+    {"reason", T_OBJECT, offsetof(BindResult, reason), READONLY, "str: for the log."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef bind_result_getset[] = {
+    {"status", (getter)bind_result_status, NULL, "str: the status' name.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyNumberMethods bind_result_number = {.nb_bool = (inquiry)bind_result_bool};
+
+PyTypeObject py_BindResult_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "siphon.smpp.BindResult",
+    .tp_doc = "What bind.accept() and bind.reject() return. True when accepted.",
+    .tp_basicsize = sizeof(BindResult),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_dealloc = (destructor)bind_result_dealloc,
+    .tp_repr = (reprfunc)bind_result_repr,
+    .tp_as_number = &bind_result_number,
+    .tp_members = bind_result_members,
+    .tp_getset = bind_result_getset,
+};
+
+/* ---- Session ---- */
+
+typedef struct {
+    PyObject_HEAD PyObject *kind, *session_id, *system_id, *client_addr, *bind_type, *bind, *peer_system_id, *node;
+    double bound_at;
+    unsigned worker;
+} Session;
+
+static PyObject *text_or_none(const char *s)
+{
+    return s ? PyUnicode_DecodeLatin1(s, (Py_ssize_t)strlen(s), NULL) : Py_NewRef(Py_None);
+}
+
+struct py_session *py_session_new(const struct py_session_info *info)
+{
+    Session *self = PyObject_New(Session, &py_Session_type);
+    if (!self)
+        Py_FatalError("no memory for a Session");
+    self->kind = PyUnicode_InternFromString(info->kind);
+    self->session_id = text_or_none(info->session_id);
+    self->system_id = text_or_none(info->system_id);
+    self->client_addr = text_or_none(info->client_addr);
+    self->bind_type = PyUnicode_InternFromString(info->bind_type);
+    self->bind = text_or_none(info->bind);
+    self->peer_system_id = text_or_none(info->peer_system_id);
+    self->node = PyUnicode_InternFromString(py_gateway->node);
+    self->bound_at = info->bound_at;
+    self->worker = py_gateway->worker;
+    return (struct py_session *)self;
+}
+
+void py_session_free(struct py_session **session)
+{
+    Py_XDECREF((PyObject *)*session);
+    *session = NULL;
+}
+
+PyObject *py_session_object(struct py_session *session)
+{
+    return (PyObject *)session;
+}
+
+static void session_dealloc(Session *self)
+{
+    Py_XDECREF(self->kind);
+    Py_XDECREF(self->session_id);
+    Py_XDECREF(self->system_id);
+    Py_XDECREF(self->client_addr);
+    Py_XDECREF(self->bind_type);
+    Py_XDECREF(self->bind);
+    Py_XDECREF(self->peer_system_id);
+    Py_XDECREF(self->node);
+    PyObject_Free(self);
+}
+
+static PyObject *session_repr(Session *self)
+{
+    return PyUnicode_FromFormat("Session(kind=%R, system_id=%R, session_id=%R, client_addr=%R)", self->kind,
+                                self->system_id, self->session_id, self->client_addr);
+}
+
+static PyMemberDef session_members[] = {
+    {"kind", T_OBJECT, offsetof(Session, kind), READONLY, "str: \"esme\" (bound to us) or \"bind\" (ours, upstream)."},
+    {"session_id", T_OBJECT, offsetof(Session, session_id), READONLY, "str: stable id; the target of deliver_to."},
+    {"system_id", T_OBJECT, offsetof(Session, system_id), READONLY,
+     "str: the ESME's system_id; of a bind its configured name."},
+    {"client_addr", T_OBJECT, offsetof(Session, client_addr), READONLY, "str: the peer's address and port."},
+    {"bind_type", T_OBJECT, offsetof(Session, bind_type), READONLY, "str: transceiver, transmitter or receiver."},
+    {"bind", T_OBJECT, offsetof(Session, bind), READONLY, "str | None: the bind's name, for kind \"bind\"."},
+    {"peer_system_id", T_OBJECT, offsetof(Session, peer_system_id), READONLY,
+     "str | None: what the upstream called itself in bind_resp."},
+    {"bound_at", T_DOUBLE, offsetof(Session, bound_at), READONLY, "float: UNIX time in seconds."},
+    {"worker", T_UINT, offsetof(Session, worker), READONLY, "int: the worker that runs the handler."},
+    {"node", T_OBJECT, offsetof(Session, node), READONLY, "str: the running smscd."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyTypeObject py_Session_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "siphon.smpp.Session",
+    .tp_doc = "Who sent a PDU: an ESME session, or one of our outbound binds.",
+    .tp_basicsize = sizeof(Session),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_dealloc = (destructor)session_dealloc,
+    .tp_repr = (reprfunc)session_repr,
+    .tp_members = session_members,
+};
+
+/* ---- SmppResp ---- */
+
+typedef struct {
+    PyObject_HEAD uint32_t status;
+    PyObject *message_id, *tlv_list;
+} SmppResp;
+
+PyObject *py_smpp_resp_new(const uint8_t *raw, size_t len)
+{
+    struct pdu pdu;
+    uint32_t error = pdu_decode(&pdu, raw, len);
+    SmppResp *self = PyObject_New(SmppResp, &py_SmppResp_type);
+    if (!self)
+        return NULL;
+    bool readable = error == ESME_ROK;
+    self->status = pdu.command_status;
+    self->message_id = readable ? field_text(&pdu, PDU_message_id) : PyUnicode_FromString("");
+    self->tlv_list = readable && pdu.tlv_off < pdu.command_length ? py_tlv_list(&pdu) : PyList_New(0);
+    if (PyErr_Occurred())
+        Py_CLEAR(self);
+    return (PyObject *)self;
+}
+
+static void smpp_resp_dealloc(SmppResp *self)
+{
+    Py_XDECREF(self->message_id);
+    Py_XDECREF(self->tlv_list);
+    PyObject_Free(self);
+}
+
+static PyObject *smpp_resp_ok(SmppResp *self, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(self->status == ESME_ROK);
+}
+
+static PyObject *smpp_resp_status(SmppResp *self, void *unused)
+{
+    (void)unused;
+    return py_status_text(self->status);
+}
+
+static PyObject *smpp_resp_tlvs(SmppResp *self, void *unused)
+{
+    (void)unused;
+    PyObject *dict = PyDict_New();
+    for (Py_ssize_t i = 0; dict && i < PyList_GET_SIZE(self->tlv_list); i++) {
+        PyObject *pair = PyList_GET_ITEM(self->tlv_list, i);
+        if (!PyDict_SetDefault(dict, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1)))
+            Py_CLEAR(dict);
+    }
+    return dict;
+}
+
+static PyObject *smpp_resp_unsuccessful(SmppResp *self, void *unused)
+{
+    (void)self, (void)unused;
+    return PyList_New(0);
+}
+
+static PyObject *smpp_resp_repr(SmppResp *self)
+{
+    PyObject *status = py_status_text(self->status);
+    PyObject *text =
+        status ? PyUnicode_FromFormat("SmppResp(command_status=%R, message_id=%R)", status, self->message_id) : NULL;
+    Py_XDECREF(status);
+    return text;
+}
+
+static PyMemberDef smpp_resp_members[] = {
+    {"message_id", T_OBJECT, offsetof(SmppResp, message_id), READONLY, "str: the peer's id, or \"\"."},
+    {"tlv_list", T_OBJECT, offsetof(SmppResp, tlv_list), READONLY, "list[tuple[int, bytes]]"},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyGetSetDef smpp_resp_getset[] = {
+    {"ok", (getter)smpp_resp_ok, NULL, "bool: command_status is ESME_ROK.", NULL},
+    {"command_status", (getter)smpp_resp_status, NULL, "str: the status' name, or 0x%08X when it has none.", NULL},
+    {"tlvs", (getter)smpp_resp_tlvs, NULL, "dict[int, bytes]: optional parameters.", NULL},
+    {"unsuccessful", (getter)smpp_resp_unsuccessful, NULL, "list: of submit_multi, section 4.5.2.1.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+PyTypeObject py_SmppResp_type = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "siphon.smpp.SmppResp",
+    .tp_doc = "A peer's answer to something we sent. A negative one is a value, not an exception.",
+    .tp_basicsize = sizeof(SmppResp),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_dealloc = (destructor)smpp_resp_dealloc,
+    .tp_repr = (reprfunc)smpp_resp_repr,
+    .tp_members = smpp_resp_members,
+    .tp_getset = smpp_resp_getset,
+};
+
+/* ---- the module ---- */
+
+static PyObject *exception_add(PyObject *module, const char *name, const char *full, PyObject *bases, const char *doc)
+{
+    PyObject *class = PyErr_NewExceptionWithDoc(full, doc, bases, NULL);
+    if (class && PyModule_AddObjectRef(module, name, class) < 0)
+        Py_CLEAR(class);
+    return class;
+}
+
+int py_exceptions_add(PyObject *m)
+{
+    py_SmppError = exception_add(m, "SmppError", "siphon.smpp.SmppError", PyExc_RuntimeError,
+                                 "A send that failed for another reason than the peer's answer.");
+    PyObject *both = py_SmppError ? PyTuple_Pack(2, py_SmppError, PyExc_KeyError) : NULL;
+    if (!both)
+        return -1;
+    py_UnknownBind = exception_add(m, "UnknownBind", "siphon.smpp.UnknownBind", both, "No bind of that name.");
+    py_BindDown = exception_add(m, "BindDown", "siphon.smpp.BindDown", py_SmppError, "Not sent: the bind is not up.");
+    py_SessionGone = exception_add(m, "SessionGone", "siphon.smpp.SessionGone", py_SmppError,
+                                   "The session is not there (any longer).");
+    py_WindowFull = exception_add(m, "WindowFull", "siphon.smpp.WindowFull", py_SmppError,
+                                  "Not sent, for certain: no place in the window or its queue in time.");
+    py_ResponseTimeout = exception_add(m, "ResponseTimeout", "siphon.smpp.ResponseTimeout", py_SmppError,
+                                       "Sent, no answer in time: the outcome is unknown.");
+    py_CacheError = exception_add(m, "CacheError", "siphon.cache.CacheError", PyExc_RuntimeError,
+                                  "Redis is away, too slow, or refused the command.");
+    Py_DECREF(both);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+int py_types_add(PyObject *module)
+{
+    static const struct {
+        const char *name;
+        PyTypeObject *type;
+    } types[] = {{"Bind", &py_Bind_type},
+                 {"BindResult", &py_BindResult_type},
+                 {"Session", &py_Session_type},
+                 {"SmppResp", &py_SmppResp_type}};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (PyType_Ready(types[i].type) < 0 ||
+            PyModule_AddObjectRef(module, types[i].name, (PyObject *)types[i].type) < 0)
+            return -1;
+    return 0;
+}
