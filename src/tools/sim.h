@@ -102,6 +102,8 @@ struct sim {
     struct sim_group *groups, *mo_group;
     struct evlog *log;
     uint64_t next_id, rng;
+    char id[SIM_ID_MAX + 1]; /* the text of next_id */
+    size_t id_len, id_digits;
     unsigned next_connection;
     bool ending;
     struct sim_job **heap, *free_jobs;
@@ -127,6 +129,8 @@ void sim_end(struct sim *sim);
 void sim_check_count(struct sim *sim);
 
 /* sim_session.c */
+/* Writes the text of next_id anew. */
+void sim_id_write(struct sim *sim);
 void sim_accept(struct sim *sim, int fd);
 void sim_conn_ref(struct sim_conn *conn);
 void sim_conn_unref(struct sim_conn **conn);

@@ -120,23 +120,33 @@ static void on_closed(struct session *s, void *owner, const char *reason)
         ev_break(sim->loop, EVBREAK_ALL);
 }
 
-static size_t format_id(struct sim *sim, char to[SIM_ID_MAX + 1])
+void sim_id_write(struct sim *sim)
 {
-    static const char digits[] = "0123456789abcdef";
-    unsigned base = sim->o.id_format == SIM_ID_HEX ? 16 : 10;
-    char text[24], *p = text + sizeof(text);
-    uint64_t n = sim->next_id++;
-    do
-        *--p = digits[n % base];
-    while (n /= base);
-    size_t len = (size_t)(text + sizeof(text) - p), before = 0;
-    if (sim->o.id_format == SIM_ID_PREFIX) {
-        before = strlen(sim->o.id_prefix);
-        memcpy(to, sim->o.id_prefix, before);
-    }
-    memcpy(to + before, p, len);
-    to[before + len] = 0;
-    return before + len;
+    const char *prefix = sim->o.id_format == SIM_ID_PREFIX ? sim->o.id_prefix : "";
+    char digits[24];
+    if (sim->o.id_format == SIM_ID_HEX)
+        snprintf(digits, sizeof(digits), "%" PRIx64, sim->next_id);
+    else
+        snprintf(digits, sizeof(digits), "%" PRIu64, sim->next_id);
+    sim->id_digits = strlen(digits);
+    sim->id_len = (size_t)snprintf(sim->id, sizeof(sim->id), "%s%s", prefix, digits);
+}
+
+/* The id of the next message: counted up as text, since a division for each digit would be seen in the rate. */
+static struct text next_id(struct sim *sim, char to[SIM_ID_MAX + 1])
+{
+    size_t i = sim->id_len, first = sim->id_len - sim->id_digits;
+    char last = sim->o.id_format == SIM_ID_HEX ? 'f' : '9';
+    memcpy(to, sim->id, sizeof(sim->id));
+    struct text id = {to, sim->id_len};
+    sim->next_id++;
+    while (i > first && sim->id[i - 1] == last)
+        sim->id[--i] = '0';
+    if (i == first)
+        sim_id_write(sim); /* one digit more */
+    else
+        sim->id[i - 1] = sim->id[i - 1] == '9' ? 'a' : (char)(sim->id[i - 1] + 1);
+    return id;
 }
 
 /* Whether we have given this id to a message. */
@@ -293,7 +303,7 @@ static void on_message(struct sim_conn *conn, const struct pdu *pdu)
 {
     struct sim *sim = conn->sim;
     char text[SIM_ID_MAX + 1];
-    struct text id = {text, format_id(sim, text)};
+    struct text id = next_id(sim, text);
     sim->n.submits++;
     if (sim->log) {
         struct evlog_line line = {

@@ -264,6 +264,7 @@ static void sim_init(struct sim *sim)
     sim->o = options;
     sim->rng = options.seed;
     sim->next_id = (uint64_t)options.id_start;
+    sim_id_write(sim);
     sim->loop = ev_default_loop(0);
     sim->io = io_new(sim->loop);
     sim->session_conf = (struct session_conf){.session_init_ms = 10000,
