@@ -23,3 +23,29 @@ t_unit_test_util_SOURCES = t/unit/test_util.c
 t_unit_test_util_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 t_unit_test_util_LDADD = libsmscd_common.a $(CHECK_LIBS)
 TESTS += t/unit/test_conf t/unit/test_log t/unit/test_util
+
+check_PROGRAMS += t/unit/test_conn t/unit/test_pending t/unit/test_throttle t/unit/test_session \
+	t/unit/test_session_in t/unit/test_session_out t/unit/test_session_end
+t_unit_test_conn_SOURCES = t/unit/test_conn.c
+t_unit_test_conn_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+t_unit_test_conn_LDADD = libsmscd_common.a $(CHECK_LIBS) $(LIBEV_LIBS)
+t_unit_test_pending_SOURCES = t/unit/test_pending.c
+t_unit_test_pending_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+t_unit_test_pending_LDADD = libsmscd_common.a $(CHECK_LIBS)
+t_unit_test_throttle_SOURCES = t/unit/test_throttle.c
+t_unit_test_throttle_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+t_unit_test_throttle_LDADD = libsmscd_common.a $(CHECK_LIBS)
+t_unit_test_session_SOURCES = t/unit/test_session.c t/unit/session_peer.h
+t_unit_test_session_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+t_unit_test_session_LDADD = libsmscd_common.a $(CHECK_LIBS) $(LIBEV_LIBS)
+t_unit_test_session_in_SOURCES = t/unit/test_session_in.c t/unit/session_peer.h
+t_unit_test_session_in_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+t_unit_test_session_in_LDADD = libsmscd_common.a $(CHECK_LIBS) $(LIBEV_LIBS)
+t_unit_test_session_out_SOURCES = t/unit/test_session_out.c t/unit/session_peer.h
+t_unit_test_session_out_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+t_unit_test_session_out_LDADD = libsmscd_common.a $(CHECK_LIBS) $(LIBEV_LIBS)
+t_unit_test_session_end_SOURCES = t/unit/test_session_end.c t/unit/session_peer.h
+t_unit_test_session_end_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+t_unit_test_session_end_LDADD = libsmscd_common.a $(CHECK_LIBS) $(LIBEV_LIBS)
+TESTS += t/unit/test_conn t/unit/test_pending t/unit/test_throttle t/unit/test_session \
+	t/unit/test_session_in t/unit/test_session_out t/unit/test_session_end
