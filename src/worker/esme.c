@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 #include <uthash.h>
+#include <utlist.h>
 
 #include "log.h"
 #include "py_host.h"
@@ -20,12 +21,20 @@ struct esme {
     bool bound;
     double bound_at;
     char session_id[40], system_id[17], client_addr[64];
+    struct esme *prev, *next; /* those bound with the same system_id */
+    UT_hash_handle hh;
+};
+
+struct system {
+    char id[17];
+    struct esme *bound;
     UT_hash_handle hh;
 };
 
 struct esmes {
     struct worker *worker;
     struct esme *by_number;
+    struct system *systems;
 };
 
 static void esme_drop(struct esme *e)
@@ -130,6 +139,50 @@ static void on_request(struct session *session, void *owner, const struct pdu *p
     answer_request(&call, &answer);
 }
 
+/* ---- by system_id ---- */
+
+static void system_add(struct esme *e)
+{
+    struct esmes *esmes = e->esmes;
+    struct system *s;
+    HASH_FIND_STR(esmes->systems, e->system_id, s);
+    if (!s) {
+        s = xcalloc(1, sizeof(*s));
+        memcpy(s->id, e->system_id, sizeof(s->id));
+        HASH_ADD_STR(esmes->systems, id, s);
+    }
+    DL_APPEND(s->bound, e);
+}
+
+static void system_remove(struct esme *e)
+{
+    struct system *s;
+    HASH_FIND_STR(e->esmes->systems, e->system_id, s);
+    if (!s)
+        return;
+    DL_DELETE(s->bound, e);
+    if (!s->bound) {
+        HASH_DEL(e->esmes->systems, s);
+        free(s);
+    }
+}
+
+struct session *esme_session_of(struct esmes *esmes, const char *system_id)
+{
+    struct system *s;
+    struct esme *e, *best = NULL;
+    unsigned least = esmes->worker->session_conf.window_out;
+    HASH_FIND_STR(esmes->systems, system_id, s);
+    DL_FOREACH (s ? s->bound : NULL, e) {
+        unsigned load = session_unanswered(e->session) + session_queued(e->session);
+        if (session_can_send(e->session) && load < least) {
+            least = load;
+            best = e;
+        }
+    }
+    return best ? best->session : NULL;
+}
+
 /* ---- binding ---- */
 
 static void rejected(struct esme *e, uint32_t status, const char *reason)
@@ -210,6 +263,7 @@ void esme_granted(struct esmes *esmes, uint64_t number, uint32_t command_status)
         return;
     struct esme_row row = row_of(e);
     log_info(session_name(e->session), "bound as %s from %s", row.bind_type, e->client_addr);
+    system_add(e);
     presence_add(esmes->worker->presence, &row);
     py_host_session_event("bound", esme_py(e));
 }
@@ -222,6 +276,7 @@ static void on_closed(struct session *session, void *owner, const char *reason)
     if (e->bound) {
         py_host_session_event("unbound", esme_py(e));
         presence_remove(w->presence, e->number);
+        system_remove(e);
     }
     e->session = NULL;
     HASH_DEL(e->esmes->by_number, e);

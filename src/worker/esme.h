@@ -16,6 +16,8 @@ void esme_adopt(struct esmes *esmes, uint64_t number, int fd, const char *client
 void esme_granted(struct esmes *esmes, uint64_t number, uint32_t command_status);
 /* The session of that number, when it is bound and may be sent to; else NULL and *why. */
 struct session *esme_session(struct esmes *esmes, uint64_t number, enum msg_outcome *why);
+/* The receiving session of that system_id with the least unanswered, when it has room in its window; else NULL. */
+struct session *esme_session_of(struct esmes *esmes, const char *system_id);
 unsigned esme_count(const struct esmes *esmes);
 /* Unbinds all (drain), or closes them at once. */
 void esme_unbind_all(struct esmes *esmes, unsigned timeout_ms);

@@ -32,6 +32,9 @@ struct gateway_ops {
     /* A request to an ESME session, wherever it is. */
     uint64_t (*send_to)(const char *session_id, const uint8_t *raw, size_t len, unsigned timeout_ms,
                         gateway_done_fn *done, void *arg, enum msg_outcome *why);
+    /* The same to a receiving session of that system_id with little in hand. */
+    uint64_t (*send_to_system)(const char *system_id, const uint8_t *raw, size_t len, unsigned timeout_ms,
+                               gateway_done_fn *done, void *arg, enum msg_outcome *why);
     /* Nobody waits for it any longer: done is not called for it, but with SESSION_SEND_LATE exactly once with late set.
      * Returns the send's arg, or NULL when it had its outcome already. */
     void *(*cancel)(uint64_t id);

@@ -62,15 +62,6 @@ static PyObject *module_count(PyObject *module, PyObject *const *args, Py_ssize_
     return PyErr_Format(PyExc_ValueError, "no counter %R", args[0]);
 }
 
-/* unique() -> str: a message_id unique across workers, nodes and runs. 22 hex digits. */
-static PyObject *module_unique(PyObject *module, PyObject *unused)
-{
-    (void)module, (void)unused;
-    char id[40];
-    size_t n = gateway_message_id(py_gateway, id);
-    return PyUnicode_FromStringAndSize(id, (Py_ssize_t)n);
-}
-
 #define FAST(f) ((PyCFunction)(void (*)(void))(f))
 
 static PyMethodDef methods[] = {
@@ -79,7 +70,7 @@ static PyMethodDef methods[] = {
     {"begin_load", py_begin_load, METH_NOARGS, "begin_load()"},
     {"end_load", py_end_load, METH_O, "end_load(ok)"},
     {"submit", FAST(py_submit), METH_FASTCALL, "submit(bind, fields, timeout, on_late) -> (future, ticket)"},
-    {"deliver", FAST(py_deliver), METH_FASTCALL, "deliver(session_id, fields, timeout) -> (future, ticket)"},
+    {"deliver", FAST(py_deliver), METH_FASTCALL, "deliver(session_id, system_id, fields, timeout) -> (future, ticket)"},
     {"cancel", py_cancel, METH_O, "cancel(ticket)"},
     {"redis", FAST(py_redis), METH_FASTCALL, "redis(*args) -> future"},
     {"config", py_config, METH_NOARGS, "config() -> dict"},
@@ -88,7 +79,6 @@ static PyMethodDef methods[] = {
     {"log_fd", module_log_fd, METH_NOARGS, "log_fd() -> int"},
     {"log", FAST(module_log), METH_FASTCALL, "log(level, text)"},
     {"count", FAST(module_count), METH_FASTCALL, "count(name, n=1)"},
-    {"unique", module_unique, METH_NOARGS, "unique() -> str"},
     {"loop_watch", FAST(py_loop_watch), METH_FASTCALL, "loop_watch(fd, events)"},
     {"loop_unwatch", py_loop_unwatch, METH_O, "loop_unwatch(fd)"},
     {"loop_select", py_loop_select, METH_O, "loop_select(timeout) -> [(fd, events)]"},

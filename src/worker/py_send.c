@@ -216,23 +216,30 @@ PyObject *py_submit(PyObject *module, PyObject *const *args, Py_ssize_t n)
     return sent(s, id, why, true);
 }
 
-/* deliver(session_id: str, fields: dict, timeout: float | None) -> (future, ticket) */
+/* deliver(session_id: str | None, system_id: str | None, fields: dict, timeout: float | None) -> (future, ticket); one
+ * of the two names the target. */
 PyObject *py_deliver(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     (void)module;
-    if (check_args("deliver(session_id: str, fields: dict, timeout)", args, n, 3) < 0)
+    bool by_session = n == 4 && args[0] != Py_None;
+    if (n != 4 || !PyUnicode_Check(args[by_session ? 0 : 1]) || !PyDict_Check(args[2])) {
+        PyErr_SetString(PyExc_TypeError,
+                        "deliver(session_id: str | None, system_id: str | None, fields: dict, timeout)");
         return NULL;
-    const char *session_id = PyUnicode_AsUTF8(args[0]);
-    long timeout = timeout_ms(args[2]);
+    }
+    const char *target = PyUnicode_AsUTF8(args[by_session ? 0 : 1]);
+    long timeout = timeout_ms(args[3]);
     const uint8_t *raw;
-    if (!session_id || timeout < 0)
+    if (!target || timeout < 0)
         return NULL;
-    size_t len = py_fields_encode(SMPP_deliver_sm, args[1], &raw);
+    size_t len = py_fields_encode(SMPP_deliver_sm, args[2], &raw);
     struct send *s = len ? send_new(NULL) : NULL;
     if (!s)
         return NULL;
     enum msg_outcome why = MSG_NO_SESSION;
-    uint64_t id = py_gateway->ops->send_to(session_id, raw, len, (unsigned)timeout, deliver_done, s, &why);
+    uint64_t id = by_session
+                      ? py_gateway->ops->send_to(target, raw, len, (unsigned)timeout, deliver_done, s, &why)
+                      : py_gateway->ops->send_to_system(target, raw, len, (unsigned)timeout, deliver_done, s, &why);
     return sent(s, id, why, false);
 }
 

@@ -97,14 +97,19 @@ static uint64_t send_local(struct session *session, const uint8_t *raw, size_t l
     return id;
 }
 
-static uint64_t send_over_master(uint64_t number, const uint8_t *raw, size_t len, unsigned timeout_ms,
-                                 gateway_done_fn *done, void *arg, enum msg_outcome *why)
+/* To the session of that number, or with 0 to one of system_id's. */
+static uint64_t send_over_master(uint64_t number, const char *system_id, const uint8_t *raw, size_t len,
+                                 unsigned timeout_ms, gateway_done_fn *done, void *arg, enum msg_outcome *why)
 {
-    uint8_t head[4];
+    uint8_t head[4 + 1 + 255];
     struct wire w = wire_of(head, sizeof(head));
     uint64_t id = sends_add(worker.sends, false, done, arg);
     wire_put_u32(&w, timeout_ms);
-    if (id && worker.chan && chan_data(worker.chan, MSG_SEND_TO, id, number, head, sizeof(head), raw, len))
+    if (number == 0) {
+        wire_put_u8(&w, (uint8_t)strlen(system_id));
+        wire_put_octets(&w, system_id, strlen(system_id));
+    }
+    if (id && worker.chan && chan_data(worker.chan, MSG_SEND_TO, id, number, head, wire_done(&w), raw, len))
         return id;
     sends_drop(worker.sends, id);
     *why = MSG_WINDOW_FULL;
@@ -121,7 +126,18 @@ static uint64_t gateway_send_to(const char *session_id, const uint8_t *raw, size
         return send_local(session, raw, len, timeout_ms, done, arg, why);
     if (number == 0 || *why == MSG_REFUSED)
         return 0;
-    return send_over_master(number, raw, len, timeout_ms, done, arg, why);
+    return send_over_master(number, NULL, raw, len, timeout_ms, done, arg, why);
+}
+
+/* A session of this worker when one has room, else the master looks for one. */
+static uint64_t gateway_send_to_system(const char *system_id, const uint8_t *raw, size_t len, unsigned timeout_ms,
+                                       gateway_done_fn *done, void *arg, enum msg_outcome *why)
+{
+    struct session *session = esme_session_of(worker.esmes, system_id);
+    *why = MSG_NO_SESSION;
+    if (session)
+        return send_local(session, raw, len, timeout_ms, done, arg, why);
+    return strlen(system_id) > 15 ? 0 : send_over_master(0, system_id, raw, len, timeout_ms, done, arg, why);
 }
 
 static void *gateway_cancel(uint64_t id)
@@ -143,8 +159,11 @@ static void gateway_redis(int argc, const char **argv, const size_t *argvlen, st
     store_command(worker.store, argc, argv, argvlen, done, arg);
 }
 
-static const struct gateway_ops gateway_ops = {
-    .submit = gateway_submit, .send_to = gateway_send_to, .cancel = gateway_cancel, .redis = gateway_redis};
+static const struct gateway_ops gateway_ops = {.submit = gateway_submit,
+                                               .send_to = gateway_send_to,
+                                               .send_to_system = gateway_send_to_system,
+                                               .cancel = gateway_cancel,
+                                               .redis = gateway_redis};
 
 /* ---- messages of the master ---- */
 

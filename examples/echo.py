@@ -1,0 +1,15 @@
+"""The smallest script: every ESME may bind, every message is accepted and goes nowhere. For trying things out."""
+
+from siphon import log, smpp
+
+
+@smpp.on_bind
+async def authorise(bind):
+    log.info(f"{bind.system_id} binds from {bind.client_addr}")
+    return bind.accept()
+
+
+@smpp.on_pdu("submit_sm")
+async def on_submit(pdu, session):
+    log.debug(f"{session.system_id}: {pdu.source_addr} -> {pdu.destination_addr}, {len(pdu.body)} octets")
+    return pdu.reply()

@@ -1,0 +1,486 @@
+"""Joins a message sent upstream with its delivery receipt, whichever comes first, across workers and nodes.
+
+What is known of a message is one value in Redis, under its bind and the upstream's id: the context that the script gave,
+and the receipts that have come but are not handed out yet. Either side writes with ``SET ... NX GET``, so that exactly
+one of the two finds the other there. A value is only ever replaced by one that contains it, and who replaced something
+unexpected merges and writes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import _siphon
+from _siphon import CacheError, Pdu, PduReply, ResponseTimeout, Session, SmppResp
+from siphon import _runtime, smpp
+
+__all__ = ["Receipt", "on_receipt", "remember", "route", "submit_via"]
+
+DEFAULT_TTL = 3 * 86400
+"""Seconds for which a message waits for its receipt, and a receipt for its message."""
+
+UNSAVED_MAX = 100_000
+LEASE_SECONDS = 30.0
+RETRY_MIN, RETRY_MAX = 0.5, 60.0
+_DUE = "receipts:due"  # sorted set: keys with receipts that are acknowledged and not handed out, by when to look again
+_DONE = "D"
+
+_STATES = {
+    "ENROUTE": 1,
+    "DELIVRD": 2,
+    "EXPIRED": 3,
+    "DELETED": 4,
+    "UNDELIV": 5,
+    "ACCEPTD": 6,
+    "UNKNOWN": 7,
+    "REJECTD": 8,
+}
+_STATS = {state: stat for stat, state in _STATES.items()}
+_NOT_FINAL = (1, 6)
+
+
+class Receipt:
+    """A delivery receipt together with the context of the message it reports on."""
+
+    __slots__ = ("_network_error_code", "bind", "context", "err", "fields", "final", "message_id", "stat", "state")
+
+    context: dict[str, Any]
+    """What the script gave to :func:`submit_via` or :func:`remember`."""
+    bind: str
+    """The name of the bind it came over."""
+    message_id: str
+    """The upstream's id of the message, as the receipt has it."""
+    state: int
+    """message_state, 1-8 (section 5.2.28); 7 (UNKNOWN) when the receipt does not say."""
+    stat: str
+    """The state as Appendix B writes it: ``DELIVRD``."""
+    err: str
+    """The ``err`` field of the text, or ``"000"``."""
+    final: bool
+    """Whether no further receipt follows."""
+    fields: dict[str, Any]
+    """The parsed receipt, as ``pdu.receipt`` has it."""
+
+    def __init__(self, bind: str, wire: dict[str, Any], context: dict[str, Any]) -> None:
+        self.bind = bind
+        self.context = context
+        self.fields = wire["f"]
+        self.message_id = str(self.fields.get("id", ""))
+        self.state = int(self.fields.get("message_state") or 7)
+        self.stat = str(self.fields.get("stat") or _STATS.get(self.state, "UNKNOWN"))
+        self.err = str(self.fields.get("err", "000"))
+        self.final = bool(wire["x"])
+        self._network_error_code: str | None = wire.get("e")
+
+    def body(self, message_id: str) -> bytes:
+        """The text of Appendix B about ``message_id``, for the ``short_message`` of a deliver_sm."""
+        now = time.strftime("%y%m%d%H%M")
+        fields = self.fields
+        text = (
+            f"id:{message_id} sub:{fields.get('sub', '001')} dlvrd:{fields.get('dlvrd', self._delivered())} "
+            f"submit date:{fields.get('submit_date', now)} done date:{fields.get('done_date', now)} "
+            f"stat:{self.stat} err:{self.err} text:{fields.get('text', '')}"
+        )
+        return text.encode("latin-1", "replace")[:254]
+
+    def _delivered(self) -> str:
+        return "001" if self.state == 2 else "000"
+
+    def tlvs(self, message_id: str) -> dict[str | int, bytes | str | int]:
+        """The optional parameters about ``message_id``: receipted_message_id, message_state, network_error_code."""
+        tlvs: dict[str | int, bytes | str | int] = {
+            "receipted_message_id": message_id,
+            "message_state": self.state,
+        }
+        if self._network_error_code:
+            tlvs["network_error_code"] = bytes.fromhex(self._network_error_code)
+        return tlvs
+
+    def __repr__(self) -> str:
+        return f"Receipt(bind={self.bind!r}, message_id={self.message_id!r}, stat={self.stat!r}, final={self.final})"
+
+
+Handler = Callable[[Receipt], Awaitable[None]]
+
+
+def on_receipt(handler: Handler) -> Handler:
+    """Registers the handler that takes a receipt to its application: ``async def (receipt: Receipt) -> None``.
+
+    It runs before the upstream is answered. When it raises, the upstream gets ESME_RX_T_APPN and sends again; a receipt
+    that came before its message, and so is acknowledged already, is tried again with backoff until its ttl.
+    """
+    _siphon.register("on_receipt", "", handler)
+    return handler
+
+
+# -- the value in Redis ---------------------------------------------------------------
+
+
+class _Entry:
+    """What is known of one message: its context, the receipts not handed out, or that it is over."""
+
+    __slots__ = ("context", "done", "receipts")
+
+    def __init__(self, context: dict[str, Any] | None, receipts: list[dict[str, Any]], done: bool = False) -> None:
+        self.context = context
+        self.receipts = receipts
+        self.done = done
+
+    @classmethod
+    def read(cls, text: str) -> _Entry:
+        if text == _DONE:
+            return cls(None, [], True)
+        value = json.loads(text)
+        return cls(value.get("c"), value.get("r", []))
+
+    def write(self) -> str:
+        if self.done:
+            return _DONE
+        value: dict[str, Any] = {}
+        if self.context is not None:
+            value["c"] = self.context
+        if self.receipts:
+            value["r"] = self.receipts
+        return json.dumps(value, separators=(",", ":"))
+
+    def merge(self, other: _Entry) -> None:
+        """Takes over what `other` has and this has not."""
+        if self.context is None:
+            self.context = other.context
+        known = {receipt["n"] for receipt in self.receipts}
+        self.receipts.extend(receipt for receipt in other.receipts if receipt["n"] not in known)
+        self.done = self.done or other.done
+
+
+def _key(bind: str, canonical: str) -> str:
+    return f"{_siphon.prefix()}receipt:{bind}:{canonical}"
+
+
+_id_match: dict[str, str] = {}
+
+
+def _rule(bind: str) -> str:
+    if bind not in _id_match:
+        for configured in smpp.binds():
+            _id_match[configured["name"]] = configured["id_match"]
+    return _id_match.get(bind, "exact")
+
+
+def _canonical(message_id: str, base: int | None) -> str:
+    """The id without regard to case and leading zeros; with a base, as the number it is."""
+    text = message_id.strip()
+    if base is not None:
+        try:
+            return f"{int(text, base):x}"
+        except ValueError:
+            pass
+    return text.lower().lstrip("0") or "0"
+
+
+def _response_key(bind: str, message_id: str) -> str:
+    rule = _rule(bind)
+    return _key(bind, _canonical(message_id, {"dec-to-hex": 10, "hex-to-dec": 16}.get(rule)))
+
+
+def _receipt_key(bind: str, message_id: str) -> str:
+    rule = _rule(bind)
+    return _key(bind, _canonical(message_id, {"dec-to-hex": 16, "hex-to-dec": 10}.get(rule)))
+
+
+def _px(ttl: float) -> int:
+    if not ttl > 0:
+        raise ValueError(f"ttl is in seconds, above 0, not {ttl!r}")
+    return max(1, int(ttl * 1000))
+
+
+async def _write(key: str, entry: _Entry, expected: str | None, *options: object) -> None:
+    """Replaces `expected` by `entry`; whatever else was there is merged into `entry`, and written again."""
+    while True:
+        text = entry.write()
+        previous = await _siphon.redis("SET", key, text, "GET", *options)
+        if previous is None or previous == expected or previous == text:
+            return
+        entry.merge(_Entry.read(previous))
+        expected = text
+
+
+# -- the message's side ------------------------------------------------------------------
+
+
+async def submit_via(
+    bind: str, *, context: dict[str, Any], ttl: float = DEFAULT_TTL, timeout: float | None = None, **fields: Any
+) -> SmppResp:
+    """Sends as :func:`siphon.smpp.submit_via` does, and remembers ``context`` under the upstream's message_id.
+
+    ``context``: a dict of JSON values, which the :class:`Receipt` brings back. ``ttl``: seconds. Remembered whenever
+    the answer comes, also after a timeout or a cancel. An upstream that has accepted is never asked again: when Redis is
+    away the entry waits in the worker's memory until it is back. Raises what ``smpp.submit_via`` raises; TypeError or
+    ValueError when the context is not JSON, before anything is sent.
+    """
+    json.dumps(context)
+    _px(ttl)
+
+    def on_late(response: SmppResp | None) -> None:
+        if response is not None and response.ok:
+            _runtime.spawn(_remember_or_keep(bind, response.message_id, context, ttl, None), "receipts")
+
+    smpp_fields = {**_DEFAULTS, **fields}
+    unknown = smpp_fields.keys() - _DEFAULTS.keys()
+    if unknown:
+        raise TypeError(f"submit_via() has no argument {min(unknown)!r}")
+    response = await smpp._submit(bind, smpp_fields, timeout, on_late)
+    if response.ok:
+        task = asyncio.current_task()
+        saving = asyncio.ensure_future(_remember_or_keep(bind, response.message_id, context, ttl, task))
+        await asyncio.shield(saving)
+    return response
+
+
+_DEFAULTS: dict[str, Any] = {
+    name: default for name, default in (smpp.submit_via.__kwdefaults__ or {}).items() if name != "timeout"
+}
+
+
+async def remember(bind: str, message_id: str, context: dict[str, Any], ttl: float = DEFAULT_TTL) -> None:
+    """Remembers ``context`` under the bind and the upstream's message_id, for who sends with ``smpp.submit_via``.
+
+    A receipt that has come already is handed out when the calling task has ended. Raises CacheError.
+    """
+    json.dumps(context)
+    await _remember(bind, message_id, context, ttl, asyncio.current_task())
+
+
+async def _remember(
+    bind: str, message_id: str, context: dict[str, Any], ttl: float, answered: asyncio.Task[Any] | None
+) -> None:
+    key = _response_key(bind, message_id)
+    entry = _Entry(context, [])
+    text = entry.write()
+    previous = await _siphon.redis("SET", key, text, "NX", "GET", "PX", _px(ttl))
+    if previous is None or previous == text:
+        return
+    found = _Entry.read(previous)
+    if found.receipts and found.context is None:
+        entry.merge(found)
+        await _write(key, entry, previous, "PX", _px(ttl))
+        await _siphon.redis("ZADD", _siphon.prefix() + _DUE, int(time.time() + LEASE_SECONDS), key)
+        _hand_out_after(answered, bind, key)
+    else:
+        # The upstream has used this id before: its earlier message is over.
+        await _siphon.redis("SET", key, text, "PX", _px(ttl))
+
+
+def _hand_out_after(answered: asyncio.Task[Any] | None, bind: str, key: str) -> None:
+    """Hands out once the application has had its answer: when the handler that sent the message has ended."""
+    if answered is None or answered.done():
+        _runtime.spawn(_hand_out(bind, key), "receipts")
+    else:
+        answered.add_done_callback(lambda _: _runtime.spawn(_hand_out(bind, key), "receipts"))
+
+
+# -- Redis away while the upstream has accepted -----------------------------------------------
+
+_unsaved: deque[tuple[str, str, dict[str, Any], float]] = deque()
+_saver: asyncio.Task[Any] | None = None
+
+
+async def _remember_or_keep(
+    bind: str, message_id: str, context: dict[str, Any], ttl: float, answered: asyncio.Task[Any] | None
+) -> None:
+    global _saver
+    try:
+        await _remember(bind, message_id, context, ttl, answered)
+    except CacheError as exc:
+        if len(_unsaved) >= UNSAVED_MAX:
+            _siphon.log(3, f"receipts: {UNSAVED_MAX} messages wait for Redis; {bind} {message_id} is not remembered")
+            return
+        if not _unsaved:
+            _siphon.log(2, f"receipts: {exc}; accepted messages are remembered in memory until Redis is back")
+        _unsaved.append((bind, message_id, context, time.time() + ttl))
+        if _saver is None or _saver.done():
+            _saver = _runtime.spawn(_save(), "receipts")
+
+
+async def _save() -> None:
+    delay = RETRY_MIN
+    saved = 0
+    while _unsaved:
+        bind, message_id, context, until = _unsaved[0]
+        try:
+            if until > time.time():
+                await _remember(bind, message_id, context, until - time.time(), None)
+            _unsaved.popleft()
+            saved += 1
+            delay = RETRY_MIN
+        except CacheError:
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, 5.0)
+    _siphon.log(1, f"receipts: Redis is back, {saved} messages remembered")
+
+
+# -- the receipt's side --------------------------------------------------------------------------
+
+
+def _wire(pdu: Pdu, fields: dict[str, Any]) -> dict[str, Any]:
+    """A receipt as it is kept in Redis: n tells two of them apart, x is whether it is final."""
+    code = pdu.tlv("network_error_code")
+    wire: dict[str, Any] = {"n": uuid.uuid4().hex[:12], "f": fields, "x": not pdu.is_intermediate}
+    if code is not None and len(code) == 3:
+        wire["e"] = code.hex()
+    return wire
+
+
+async def route(pdu: Pdu, session: Session, *, ttl: float = DEFAULT_TTL) -> PduReply:
+    """Takes a receipt that came over a bind to the :func:`on_receipt` handler; returns the answer for the upstream.
+
+    ESME_ROK when the handler has returned, when the receipt is kept until its message is remembered (for ``ttl`` seconds),
+    or for a duplicate of one that is over. ESME_RX_T_APPN when the handler raised or Redis is away: the upstream sends it
+    again. Raises ValueError for a PDU that is no receipt or does not come from a bind.
+    """
+    if not pdu.is_dlr or session.bind is None:
+        raise ValueError("receipts.route takes a receipt (pdu.is_dlr) from a bind")
+    fields = pdu.receipt
+    if not fields or not fields.get("id"):
+        _siphon.log(2, f"receipts: bind {session.bind}: a receipt without an id is answered ESME_RX_P_APPN: {pdu!r}")
+        return pdu.reply(command_status="ESME_RX_P_APPN")
+    try:
+        return await _route(pdu, session.bind, _wire(pdu, fields), ttl)
+    except CacheError as exc:
+        _siphon.log(2, f"receipts: bind {session.bind}: {exc}; receipt {fields['id']} is to be sent again")
+        return pdu.reply(command_status="ESME_RX_T_APPN")
+
+
+async def _route(pdu: Pdu, bind: str, wire: dict[str, Any], ttl: float) -> PduReply:
+    key = _receipt_key(bind, str(wire["f"]["id"]))
+    entry = _Entry(None, [wire])
+    previous = await _siphon.redis("SET", key, entry.write(), "NX", "GET", "PX", _px(ttl))
+    if previous is None:
+        _siphon.count("receipts_unmatched")
+        return pdu.reply()
+    found = _Entry.read(previous)
+    if found.done:
+        _siphon.count("receipts_duplicate")
+        return pdu.reply()
+    if found.context is None or found.receipts:
+        # Others came before it and are not handed out yet: it waits behind them.
+        found.receipts.append(wire)
+        await _write(key, found, previous, "XX", "KEEPTTL")
+        if found.context is not None:
+            await _siphon.redis("ZADD", _siphon.prefix() + _DUE, "NX", int(time.time() + LEASE_SECONDS), key)
+        return pdu.reply()
+    if not await _handle(Receipt(bind, wire, found.context)):
+        return pdu.reply(command_status="ESME_RX_T_APPN")
+    if wire["x"]:
+        await _siphon.redis("SET", key, _DONE, "XX", "KEEPTTL")
+    return pdu.reply()
+
+
+async def _handle(receipt: Receipt) -> bool:
+    """Runs the handler; False when it raised."""
+    handler = _siphon.registered("on_receipt")
+    if handler is None:
+        _siphon.log(3, "receipts: no on_receipt handler is registered")
+        return False
+    try:
+        await handler(receipt)
+    except asyncio.CancelledError:
+        raise
+    except (smpp.SmppError, ResponseTimeout, CacheError) as exc:
+        _siphon.log(2, f"receipts: {receipt!r}: {type(exc).__name__}: {exc}")
+        return False
+    except BaseException as exc:
+        _siphon.count("handler_errors")
+        _runtime.log_exception(f"on_receipt {receipt!r}", exc)
+        return False
+    return True
+
+
+# -- receipts that came before their message ------------------------------------------------------
+
+
+async def _hand_out(bind: str, key: str) -> None:
+    """Hands out what waits under `key`, again with backoff until it worked or its ttl is over."""
+    lease = f"{key}:lease"
+    owner = uuid.uuid4().hex
+    delay = RETRY_MIN
+    while True:
+        try:
+            if not await _siphon.redis("SET", lease, owner, "NX", "PX", _px(LEASE_SECONDS)):
+                return  # another worker has it
+            over = await _hand_out_once(bind, key)
+            await _siphon.redis("DEL", lease)
+            if over:
+                await _siphon.redis("ZREM", _siphon.prefix() + _DUE, key)
+                return
+            await _siphon.redis("ZADD", _siphon.prefix() + _DUE, int(time.time() + delay + LEASE_SECONDS), key)
+        except CacheError:
+            pass
+        await asyncio.sleep(delay * random.uniform(0.8, 1.2))
+        delay = min(2 * delay, RETRY_MAX)
+
+
+async def _hand_out_once(bind: str, key: str) -> bool:
+    """True when nothing is left to hand out under `key`."""
+    text = await _siphon.redis("GET", key)
+    if text is None:
+        return True
+    entry = _Entry.read(text)
+    if entry.done or entry.context is None:
+        return True
+    final = False
+    while entry.receipts:
+        wire = entry.receipts[0]
+        if final:
+            _siphon.count("receipts_duplicate")
+        elif not await _handle(Receipt(bind, wire, entry.context)):
+            await _keep_rest(key, entry, text)
+            return False
+        final = final or bool(wire["x"])
+        entry.receipts.pop(0)
+    await _finish(key, entry, text, final)
+    return not entry.receipts
+
+
+async def _keep_rest(key: str, entry: _Entry, text: str) -> None:
+    """Some were handed out, the first of the rest was not: those that were go out of the value."""
+    handed = {wire["n"] for wire in _Entry.read(text).receipts} - {wire["n"] for wire in entry.receipts}
+    if handed:
+        await _replace(key, entry, text, handed)
+
+
+async def _finish(key: str, entry: _Entry, text: str, final: bool) -> None:
+    handed = {wire["n"] for wire in _Entry.read(text).receipts}
+    if final:
+        await _siphon.redis("SET", key, _DONE, "XX", "KEEPTTL")
+    else:
+        await _replace(key, entry, text, handed)
+
+
+async def _replace(key: str, entry: _Entry, expected: str, handed: set[str]) -> None:
+    """Writes `entry` over `expected`, keeping what others have added meanwhile but not what was handed out."""
+    while True:
+        text = entry.write()
+        previous = await _siphon.redis("SET", key, text, "XX", "GET", "KEEPTTL")
+        if previous is None or previous in (expected, text):
+            return
+        other = _Entry.read(previous)
+        other.receipts = [wire for wire in other.receipts if wire["n"] not in handed]
+        entry.merge(other)
+        expected = text
+
+
+async def sweep(now: float | None = None) -> None:
+    """Takes up what a worker that has died was to hand out."""
+    due = _siphon.prefix() + _DUE
+    keys = await _siphon.redis("ZRANGEBYSCORE", due, "-inf", int(now or time.time()), "LIMIT", 0, 100)
+    for key in keys or []:
+        bind = str(key)[len(_siphon.prefix()) + len("receipt:") :].rsplit(":", 1)[0]
+        await _siphon.redis("ZADD", due, int(time.time() + LEASE_SECONDS), key)
+        _runtime.spawn(_hand_out(bind, key), "receipts")
