@@ -22,6 +22,7 @@ _LEVEL_ERROR = 3
 
 _loop_object: asyncio.SelectorEventLoop
 _background: set[asyncio.Task[Any]] = set()
+_held: set[asyncio.Task[Any]] = set()  # background tasks that a drain waits for
 _events: dict[str, asyncio.Task[None]] = {}
 
 
@@ -175,23 +176,26 @@ def _event_ended(session_id: str, task: asyncio.Task[None]) -> None:
         del _events[session_id]
 
 
-def spawn(coroutine: Coroutine[Any, Any, Any], what: str) -> asyncio.Task[Any]:
-    """Runs a coroutine in the background; the task is held, and its exception logged."""
+def spawn(coroutine: Coroutine[Any, Any, Any], what: str, *, hold: bool = False) -> asyncio.Task[Any]:
+    """Runs a coroutine in the background and logs its exception. With `hold` a drain waits for it."""
     task = _loop_object.create_task(coroutine)
     _background.add(task)
+    if hold:
+        _held.add(task)
     task.add_done_callback(lambda done: _spawned_ended(done, what))
     return task
 
 
 def _spawned_ended(task: asyncio.Task[Any], what: str) -> None:
     _background.discard(task)
+    _held.discard(task)
     if not task.cancelled() and (exc := task.exception()) is not None:
         log_exception(what, exc)
 
 
 def busy() -> int:
-    """Session events whose handlers have not ended."""
-    return len(_events)
+    """Session events whose handlers have not ended, and background tasks that must."""
+    return len(_events) + len(_held)
 
 
 def finish() -> None:

@@ -29,6 +29,7 @@ DEFAULT_TTL = 3 * 86400
 UNSAVED_MAX = 100_000
 LEASE_SECONDS = 30.0
 RETRY_MIN, RETRY_MAX = 0.5, 60.0
+SWEEP_SECONDS = 15.0
 _DUE = "receipts:due"  # sorted set: keys with receipts that are acknowledged and not handed out, by when to look again
 _DONE = "D"
 
@@ -116,7 +117,10 @@ def on_receipt(handler: Handler) -> Handler:
     It runs before the upstream is answered. When it raises, the upstream gets ESME_RX_T_APPN and sends again; a receipt
     that came before its message, and so is acknowledged already, is tried again with backoff until its ttl.
     """
+    global _sweeper
     _siphon.register("on_receipt", "", handler)
+    if _sweeper is None:
+        _sweeper = _runtime.spawn(_sweep_for_ever(), "receipts")
     return handler
 
 
@@ -229,7 +233,7 @@ async def submit_via(
 
     def on_late(response: SmppResp | None) -> None:
         if response is not None and response.ok:
-            _runtime.spawn(_remember_or_keep(bind, response.message_id, context, ttl, None), "receipts")
+            _runtime.spawn(_remember_or_keep(bind, response.message_id, context, ttl, None), "receipts", hold=True)
 
     smpp_fields = {**_DEFAULTS, **fields}
     unknown = smpp_fields.keys() - _DEFAULTS.keys()
@@ -237,9 +241,12 @@ async def submit_via(
         raise TypeError(f"submit_via() has no argument {min(unknown)!r}")
     response = await smpp._submit(bind, smpp_fields, timeout, on_late)
     if response.ok:
-        task = asyncio.current_task()
-        saving = asyncio.ensure_future(_remember_or_keep(bind, response.message_id, context, ttl, task))
-        await asyncio.shield(saving)
+        message_id = response.message_id
+        try:
+            await _remember_or_keep(bind, message_id, context, ttl, asyncio.current_task())
+        except asyncio.CancelledError:
+            _runtime.spawn(_remember_or_keep(bind, message_id, context, ttl, None), "receipts", hold=True)
+            raise
     return response
 
 
@@ -305,7 +312,7 @@ async def _remember_or_keep(
             _siphon.log(2, f"receipts: {exc}; accepted messages are remembered in memory until Redis is back")
         _unsaved.append((bind, message_id, context, time.time() + ttl))
         if _saver is None or _saver.done():
-            _saver = _runtime.spawn(_save(), "receipts")
+            _saver = _runtime.spawn(_save(), "receipts", hold=True)
 
 
 async def _save() -> None:
@@ -476,11 +483,23 @@ async def _replace(key: str, entry: _Entry, expected: str, handed: set[str]) -> 
         expected = text
 
 
-async def sweep(now: float | None = None) -> None:
+_sweeper: asyncio.Task[Any] | None = None
+
+
+async def _sweep_for_ever() -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS * random.uniform(0.5, 1.5))
+        try:
+            await _sweep()
+        except CacheError:
+            pass  # logged by the worker itself
+
+
+async def _sweep() -> None:
     """Takes up what a worker that has died was to hand out."""
     due = _siphon.prefix() + _DUE
-    keys = await _siphon.redis("ZRANGEBYSCORE", due, "-inf", int(now or time.time()), "LIMIT", 0, 100)
+    keys = await _siphon.redis("ZRANGEBYSCORE", due, "-inf", int(time.time()), "LIMIT", 0, 100)
     for key in keys or []:
         bind = str(key)[len(_siphon.prefix()) + len("receipt:") :].rsplit(":", 1)[0]
         await _siphon.redis("ZADD", due, int(time.time() + LEASE_SECONDS), key)
-        _runtime.spawn(_hand_out(bind, key), "receipts")
+        _runtime.spawn(_hand_out(bind, str(key)), "receipts")

@@ -606,11 +606,11 @@ bool py_task_run(PyObject *callable, PyObject *const *args, size_t nargs, unsign
         done(arg, NULL);
         return false;
     }
+    Py_ssize_t references = Py_REFCNT(c->task);
     /* A handler that is started from within another's step must not see that one's task. */
     if ((outer && task_switch(leave_task, outer) < 0) || task_switch(enter_task, c->task) < 0 ||
         PyContext_Enter(context) < 0)
         Py_FatalError("asyncio's current task is not what it should be");
-    Py_ssize_t references = Py_REFCNT(c->task);
     current = c->task;
     PySendResult r = first_step(callable, args, nargs, &coro, &value);
     current = outer;
