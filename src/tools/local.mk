@@ -15,3 +15,8 @@ noinst_PROGRAMS += echo_floor
 echo_floor_SOURCES = t/bench/echo_floor.c
 
 dist_man1_MANS = man/smppload.1 man/smppsim.1
+
+bin_PROGRAMS += smscctl
+smscctl_SOURCES = src/tools/smscctl.c
+smscctl_LDADD = libsmscd_common.a $(LIBCONFIG_LIBS)
+dist_man1_MANS += man/smscctl.1
