@@ -38,7 +38,8 @@ WORKS = {
         "timeout 0",
     ),
     "timeout that does not end": (
-        "async with asyncio.timeout(10):\n    pass\nasync with asyncio.timeout(10):\n    await asyncio.sleep(0)\nreturn 1",
+        "async with asyncio.timeout(10):\n    pass\n"
+        "async with asyncio.timeout(10):\n    await asyncio.sleep(0)\nreturn 1",
         "1",
     ),
     "timeout of zero": (
@@ -47,7 +48,8 @@ WORKS = {
         "timeout",
     ),
     "wait_for": (
-        "try:\n    await asyncio.wait_for(asyncio.Event().wait(), 0.01)\nexcept asyncio.TimeoutError:\n    return 'timeout'",
+        "try:\n    await asyncio.wait_for(asyncio.Event().wait(), 0.01)\n"
+        "except asyncio.TimeoutError:\n    return 'timeout'",
         "timeout",
     ),
     "wait_for that is ready": (
@@ -102,7 +104,8 @@ WORKS = {
         "4",
     ),
     "streams": (
-        "async def serve(reader, writer):\n    writer.write((await reader.readline()).upper())\n    await writer.drain()\n"
+        "async def serve(reader, writer):\n    writer.write((await reader.readline()).upper())\n"
+        "    await writer.drain()\n"
         "    writer.close()\n"
         "server = await asyncio.start_server(serve, '127.0.0.1', 0)\n"
         "async with server:\n"
@@ -116,7 +119,8 @@ WORKS = {
         "True",
     ),
     "lock and queue": (
-        "lock, queue = asyncio.Lock(), asyncio.Queue()\nasync with lock:\n    await queue.put(5)\nreturn await queue.get()",
+        "lock, queue = asyncio.Lock(), asyncio.Queue()\n"
+        "async with lock:\n    await queue.put(5)\nreturn await queue.get()",
         "5",
     ),
     "async generator": (
@@ -132,7 +136,8 @@ WORKS = {
     "cancel itself and end": ("asyncio.current_task().cancel()\nreturn 'ended'", "ended"),
     "cancelled by another task": (
         "me = asyncio.current_task()\nasync def other():\n    me.cancel()\nasyncio.create_task(other()).get_name()\n"
-        "try:\n    await asyncio.sleep(3600)\nexcept asyncio.CancelledError:\n    me.uncancel()\n    return 'cancelled'",
+        "try:\n    await asyncio.sleep(3600)\n"
+        "except asyncio.CancelledError:\n    me.uncancel()\n    return 'cancelled'",
         "cancelled",
     ),
     "shield": (
@@ -145,9 +150,12 @@ WORKS = {
         "asyncio.current_task().add_done_callback(lambda t: None)\nawait asyncio.sleep(0)\nreturn 1",
         "1",
     ),
-    "task name": ("asyncio.current_task().set_name('mine')\nawait asyncio.sleep(0)\nreturn asyncio.current_task().get_name()", "mine"),
+    "task name": (
+        "asyncio.current_task().set_name('mine')\nawait asyncio.sleep(0)\nreturn asyncio.current_task().get_name()",
+        "mine",
+    ),
     "cache": ("await cache.set('k', 'v')\nreturn await cache.get('k')", "v"),
-}  # fmt: skip
+}
 
 
 def with_work(body):
@@ -171,7 +179,9 @@ def test_in_a_handler(smscd, work):
 
 @pytest.mark.parametrize("suspend", ["", "await asyncio.sleep(0)"])
 def test_no_context_leaks_into_the_next_message(smscd, suspend):
-    daemon = smscd(with_work(f"before = var.get()\nvar.set('leaked')\n{suspend or 'pass'}\nreturn f'{{before}} {{var.get()}}'"))
+    daemon = smscd(
+        with_work(f"before = var.get()\nvar.set('leaked')\n{suspend or 'pass'}\nreturn f'{{before}} {{var.get()}}'")
+    )
     with daemon.bind() as esme:
         for _ in range(20):
             assert esme.submit(b"now").message_id == "unset leaked"

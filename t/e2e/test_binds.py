@@ -68,9 +68,7 @@ def outcome(daemon, count=1):
 
 @pytest.mark.parametrize("kind", ["transceiver", "transmitter", "receiver"])
 def test_binds(smscd, upstream, kind):
-    daemon, _, conn = start(
-        smscd, upstream, settings={"bind_type": kind, "system_type": "VMA", "addr_range": "^44"}
-    )
+    daemon, _, conn = start(smscd, upstream, settings={"bind_type": kind, "system_type": "VMA", "addr_range": "^44"})
     assert conn.bind.command == "bind_" + kind
     assert conn.bind.fields == {
         "system_id": "gw",
@@ -359,7 +357,9 @@ def test_two_workers_share_a_bind(smscd, upstream):
     assert all(o == [f"ESME_ROK=s{n}" for n in range(50)] for o in outcomes)
     assert len({r["pid"] for r in daemon.records("outcome")}) == 2
     assert len(serve.log) == 200
-    assert len([r for r in daemon.records("bound") if r["kind_"] == "bind"]) == 1, "on_session for a bind: in one worker"
+    assert len([r for r in daemon.records("bound") if r["kind_"] == "bind"]) == 1, (
+        "on_session for a bind: in one worker"
+    )
 
 
 def test_cancel_takes_a_queued_message_back(smscd, upstream):
@@ -483,9 +483,7 @@ def test_bad_octets_from_an_upstream(smscd, upstream):
 def test_order_per_pair_of_addresses(smscd, upstream):
     daemon, _, conn = start(smscd, upstream, MO, workers=2, settings={"deliver_window": 1000})
     conn.write(
-        b"".join(
-            raw.encode("deliver_sm", n + 1, source_addr=f"49{n % 5}", short_message=b"%d" % n) for n in range(500)
-        )
+        b"".join(raw.encode("deliver_sm", n + 1, source_addr=f"49{n % 5}", short_message=b"%d" % n) for n in range(500))
     )
     assert {conn.expect("deliver_sm_resp").status for _ in range(500)} == {raw.ESME_ROK}
     for source in range(5):

@@ -30,21 +30,34 @@ def run(smscd, body, **kwargs):
         ("await cache.set('k', 'Grüße ☺ \\n\\r\\n')\nreturn await cache.get('k')", "Grüße ☺ \n\r\n"),
         ("await cache.set('with space: and\\n', '')\nreturn await cache.get('with space: and\\n')", ""),
         ("await cache.set('k', 'v' * 100000)\nreturn len(await cache.get('k'))", 100000),
-        ("await cache.set('k', 'v')\nreturn [await cache.delete('k'), await cache.delete('k'), await cache.get('k')]", [True, False, None]),
+        (
+            "await cache.set('k', 'v')\n"
+            "return [await cache.delete('k'), await cache.delete('k'), await cache.get('k')]",
+            [True, False, None],
+        ),
         ("await cache.set('k', 'v', ttl=100)\nreturn await cache.get('k')", "v"),
         ("await cache.set('k', 'v')\nreturn [await cache.exists('k'), await cache.exists('n')]", [True, False]),
         ("return [await cache.incr('n'), await cache.incr('n')]", [1, 2]),
-        ("await cache.list_push('l', 'a')\nawait cache.list_push('l', 'b')\nreturn [await cache.list_len('l'), await cache.list_pop_all('l'), await cache.list_len('l')]", [2, ["a", "b"], 0]),
+        (
+            "await cache.list_push('l', 'a')\nawait cache.list_push('l', 'b')\n"
+            "return [await cache.list_len('l'), await cache.list_pop_all('l'), await cache.list_len('l')]",
+            [2, ["a", "b"], 0],
+        ),
         ("return await asyncio.gather(*(cache.incr('n') for _ in range(100)))", list(range(1, 101))),
     ],
-)  # fmt: skip
+)
 def test_commands(smscd, body, value):
     assert run(smscd, body) == value
 
 
 def test_ttl_and_prefix_in_redis(smscd, redis_server):
     redis = redis_server()
-    body = "await cache.set('k', 'v', ttl=100)\nawait cache.set('e', 'v')\nawait cache.expire('e', 50)\nawait cache.set('for ever', 'v')"
+    body = """
+await cache.set('k', 'v', ttl=100)
+await cache.set('e', 'v')
+await cache.expire('e', 50)
+await cache.set('for ever', 'v')
+"""
     run(smscd, body, redis={"url": redis.url, "prefix": "mine:"})
     client = redis.client()
     names = {k for k in client.keys("*") if k.split(":")[-1] in ("k", "e", "for ever")}

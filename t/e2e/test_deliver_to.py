@@ -72,7 +72,7 @@ def test_another_worker(smscd):
     assert relay(esme0, id1, esme1) == "True:ESME_ROK"
     assert relay(esme1, id0, esme0) == "True:ESME_ROK"
     assert relay(esme1, id0, esme0, raw.ESME_RMSGQFUL) == "False:ESME_RMSGQFUL"
-    for n in range(200):
+    for _ in range(200):
         assert relay(esme0, id1, esme1) == "True:ESME_ROK"
     esme1.reset()
     assert esme0.submit(destination_addr=id1).message_id == "SessionGone"

@@ -139,7 +139,9 @@ def test_any_sequence_number_comes_back(daemon, seq):
         assert esme.submit(seq=seq).seq == seq
 
 
-@pytest.mark.parametrize("octets", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"\0" * 64])
+@pytest.mark.parametrize(
+    "octets", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"\0" * 64]
+)
 def test_another_protocol(daemon, octets):
     with daemon.connect() as stranger:
         stranger.write(octets)

@@ -95,7 +95,9 @@ record("tlvs", tlvs={str(t): v.hex() for t, v in pdu.tlvs.items()}, order=list(p
 
 
 def test_message_payload(smscd):
-    daemon = smscd(reply_script('record("body", n=len(pdu.body), same=pdu.body == pdu.message_payload, sm=pdu.sm_length)'))
+    daemon = smscd(
+        reply_script('record("body", n=len(pdu.body), same=pdu.body == pdu.message_payload, sm=pdu.sm_length)')
+    )
     with daemon.bind() as esme:
         assert esme.submit(b"", tlvs=[(raw.MESSAGE_PAYLOAD, b"x" * 60000)]).status == raw.ESME_ROK
     (seen,) = daemon.wait_records("body")
@@ -212,7 +214,11 @@ def test_message_ids_are_unique_across_workers(smscd):
 
 def test_answers_carry_their_own_sequence_number(smscd):
     """Handlers that end in another order than they began: each answer goes to its request, once."""
-    daemon = smscd(reply_script("n = int(pdu.body)\nawait asyncio.sleep(0.001 * (n * 7 % 13))\nreturn pdu.reply(message_id=str(n))"))
+    daemon = smscd(
+        reply_script(
+            "n = int(pdu.body)\nawait asyncio.sleep(0.001 * (n * 7 % 13))\nreturn pdu.reply(message_id=str(n))"
+        )
+    )
     with daemon.bind() as esme:
         for n in range(300):
             esme.send("submit_sm", seq=1000 + n, short_message=str(n).encode())
