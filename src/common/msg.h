@@ -27,7 +27,8 @@
  * - SESSION_BIND D, session, body: u8 bind_type, system_id text. Asks for the grant.
  * - SESSION_GONE D, session. Closed, bound or not; sent for every ADOPT.
  * - SUBMIT D, id, body: u32 bind index, u32 timeout_ms, u8 flags (SESSION_SEND_*), raw request.
- * - SEND_TO D, id, session, body: u32 timeout_ms, raw request. For a session of another worker.
+ * - SEND_TO D, id, session, body: u32 timeout_ms, raw request. For a session of another worker. With session 0 the body
+ *   is u32 timeout_ms, u8 n, n octets of a system_id, raw request: for any receiving session of that ESME.
  * - CANCEL D, id of a SUBMIT or SEND_TO. Nobody waits for it any longer: no RESULT follows, but for a SUBMIT with
  *   SESSION_SEND_LATE exactly one: the late one, or the one that crossed the CANCEL on its way (unless it is
  *   MSG_TIMEOUT: then the late one still comes).

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "log.h"
 #include "proc.h"
@@ -36,6 +37,12 @@ static struct group *group_join(struct group **groups, const char *name)
     }
     group->count++;
     return group;
+}
+
+static void receivers_leave(struct esme *esme)
+{
+    if (esme->by_system_id && esme->bind_type != SESSION_TX)
+        DL_DELETE(esme->by_system_id->receivers, esme);
 }
 
 static void group_leave(struct group **groups, struct group *group)
@@ -74,6 +81,7 @@ void registry_remove(struct master *m, struct esme *esme)
 {
     struct registry *r = m->registry;
     HASH_DEL(r->sessions, esme);
+    receivers_leave(esme);
     group_leave(&r->addresses, esme->by_addr);
     group_leave(&r->system_ids, esme->by_system_id);
     r->bound -= esme->bound;
@@ -86,6 +94,21 @@ struct esme *registry_find(const struct registry *registry, uint64_t number)
     struct esme *esme;
     HASH_FIND(hh, registry->sessions, &number, sizeof(number), esme);
     return esme;
+}
+
+struct esme *registry_receiver(struct registry *registry, const char *system_id, enum msg_outcome *why)
+{
+    struct group *group = group_find(registry->system_ids, system_id);
+    struct esme *esme;
+    *why = group && group->receivers ? MSG_WINDOW_FULL : MSG_NO_SESSION;
+    DL_FOREACH (group ? group->receivers : NULL, esme) {
+        if (proc_keeps_up(esme->proc)) {
+            DL_DELETE(group->receivers, esme);
+            DL_APPEND(group->receivers, esme);
+            return esme;
+        }
+    }
+    return NULL;
 }
 
 void registry_worker_gone(struct master *m, struct proc *proc)
@@ -182,6 +205,8 @@ void registry_on_session_bind(void *owner, struct msg *msg)
     esme->bind_type = (enum session_bind_type)bind_type;
     esme->since_ms = util_now_ms();
     esme->by_system_id = group_join(&m->registry->system_ids, system_id);
+    if (esme->bind_type != SESSION_TX)
+        DL_APPEND(esme->by_system_id->receivers, esme);
     m->registry->bound++;
     grant(p, msg->session, ESME_ROK);
 }

@@ -17,6 +17,7 @@ struct esme {
     enum session_bind_type bind_type;
     char addr[64];
     struct group *by_addr, *by_system_id; /* by_system_id: when bound */
+    struct esme *prev, *next;             /* in by_system_id->receivers, when bound as one */
     UT_hash_handle hh;
 };
 
@@ -24,6 +25,7 @@ struct esme {
 struct group {
     char *name;
     unsigned count;
+    struct esme *receivers; /* of a system_id: those that may be sent to; taken in turn */
     UT_hash_handle hh;
 };
 
@@ -35,6 +37,8 @@ struct esme *registry_add(struct master *m, struct proc *proc, const char *addr,
                           unsigned max_per_address);
 void registry_remove(struct master *m, struct esme *esme);
 struct esme *registry_find(const struct registry *registry, uint64_t number);
+/* A receiving session of that system_id whose worker keeps up, in turn; NULL and *why when there is none. */
+struct esme *registry_receiver(struct registry *registry, const char *system_id, enum msg_outcome *why);
 void registry_worker_gone(struct master *m, struct proc *proc);
 unsigned registry_connected(const struct registry *registry);
 unsigned registry_bound(const struct registry *registry);
