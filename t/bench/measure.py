@@ -6,6 +6,7 @@ import select
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -67,33 +68,35 @@ class Server:
     """A process of ours that serves until stop(); `ready` is what it writes when it does."""
 
     def __init__(self, command, ready, cpu=None, env=None, timeout=30):
+        self.output = tempfile.TemporaryFile()  # a pipe would fill
         self.process = subprocess.Popen(
             pinned(command, cpu),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=self.output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(env or {})},
         )
-        self.said = ""
         try:
             self.ready_line = self._wait_for(ready, timeout)
         except BaseException:
             self.stop()
             raise
 
+    def said(self):
+        size = os.fstat(self.output.fileno()).st_size
+        return os.pread(self.output.fileno(), size, 0).decode(errors="replace")
+
     def _wait_for(self, ready, timeout):
-        fd = self.process.stdout.fileno()
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            if select.select([fd], [], [], 0.1)[0]:
-                data = os.read(fd, 65536)
-                self.said += data.decode(errors="replace")
-                for line in self.said.splitlines():
-                    if ready(line):
-                        return line
-                if not data:
-                    break
-        raise RuntimeError(f"{self.process.args[0]} did not start:\n{self.said[-2000:]}")
+            ended = self.process.poll() is not None
+            for line in self.said().splitlines():
+                if ready(line):
+                    return line
+            if ended:
+                break
+            time.sleep(0.02)
+        raise RuntimeError(f"{self.process.args} did not start:\n{self.said()[-2000:]}")
 
     def processes(self):
         """{name: pid} of it and its children."""
@@ -110,10 +113,10 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.communicate(timeout=20)
+            self.process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.communicate()
+            self.process.wait()
 
     def __enter__(self):
         return self
