@@ -25,3 +25,14 @@ smscd_LDFLAGS = $(AM_LDFLAGS) -rdynamic
 smscd_LDADD = libsmscd_worker.a libsmscd_common.a $(PYTHON_EMBED_LIBS) $(HIREDIS_LIBS) $(LIBCONFIG_LIBS) \
 	$(CARES_LIBS) $(LIBEV_LIBS)
 dist_man8_MANS = man/smscd.8
+
+if HAVE_CHECK
+check_PROGRAMS += t/unit/test_pick t/unit/test_report
+t_unit_test_pick_SOURCES = t/unit/test_pick.c src/master/pick.c
+t_unit_test_pick_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+t_unit_test_pick_LDADD = $(CHECK_LIBS)
+t_unit_test_report_SOURCES = t/unit/test_report.c src/master/report.c
+t_unit_test_report_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+t_unit_test_report_LDADD = $(CHECK_LIBS)
+TESTS += t/unit/test_pick t/unit/test_report
+endif

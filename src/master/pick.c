@@ -55,7 +55,8 @@ unsigned pick_backoff(unsigned attempt, unsigned min_ms, unsigned max_ms, uint32
         base *= 2;
     if (base > max_ms)
         base = max_ms;
-    uint64_t spread = base / 4;
-    uint64_t wait = base - spread + random % (2 * spread + 1);
-    return (unsigned)(wait < min_ms ? min_ms : wait > max_ms ? max_ms : wait);
+    uint64_t low = base - base / 4, high = base + base / 4;
+    low = low < min_ms ? min_ms : low;
+    high = high > max_ms ? max_ms : high;
+    return (unsigned)(high > low ? low + random % (high - low + 1) : high);
 }

@@ -279,12 +279,13 @@ void proc_on_ready(void *owner, struct msg *msg)
     struct proc *p = owner;
     struct wire w = wire_of(msg->body, msg->len);
     bool ok = wire_get_u8(&w) == 1;
+    if (!ok && !p->error && !p->was_ready)
+        p->error = xasprintf("%.*s", (int)wire_left(&w), (const char *)w.p);
     if (p->state != PROC_STARTING)
         return;
     if (!ok) {
-        p->error = xasprintf("%.*s", (int)wire_left(&w), (const char *)w.p);
-        set_timer(p, DUMP_S); /* it exits by itself */
-        p->state = PROC_ENDING;
+        p->state = PROC_ENDING; /* it exits by itself, or is killed then */
+        set_timer(p, DUMP_S);
         return;
     }
     p->state = PROC_READY;
