@@ -247,7 +247,7 @@ static void free_group(enum conf_group group, void *base)
     const struct conf_setting *s = NULL;
     while ((s = conf_next(group, s))) {
         void *at = conf_at(base, s->offset);
-        if (s->type == CONF_STRING || s->type == CONF_PATH || s->type == CONF_URL)
+        if (s->type <= CONF_URL)
             free(*(char **)at);
         else if (s->type == CONF_PATHS || s->type == CONF_CHAIN)
             free_strings(*(char ***)at, *(size_t *)conf_at(base, s->count_offset));

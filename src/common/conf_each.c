@@ -14,21 +14,6 @@ struct readout {
 
 static void each_group(const struct readout *out, enum conf_group group, void *base, const char *path);
 
-/* "redis://user:secret@host" shows as "redis://user:***@host". */
-static void visit_url(const struct readout *out, const char *path, const char *url)
-{
-    const char *scheme = strstr(url, "://");
-    const char *at = strrchr(url, '@');
-    const char *colon = scheme ? strchr(scheme + 3, ':') : NULL;
-    if (!at || !colon || colon > at) {
-        out->visit->string(out->arg, path, url);
-        return;
-    }
-    char *masked = xasprintf("%.*s:***%s", (int)(colon - url), url, at);
-    out->visit->string(out->arg, path, masked);
-    free(masked);
-}
-
 static void each_string(const struct readout *out, char **list, size_t count, const char *path)
 {
     for (size_t i = 0; i < count; i++) {
@@ -67,14 +52,18 @@ static void each_setting(const struct readout *out, const struct conf_setting *s
 {
     void *at = conf_at(base, s->offset);
     size_t *count = conf_at(base, s->count_offset);
+    char *masked;
     switch (s->type) {
     case CONF_STRING:
     case CONF_PATH:
+    case CONF_ADDRESS:
         if (!s->secret)
             out->visit->string(out->arg, path, *(char **)at);
         break;
     case CONF_URL:
-        visit_url(out, path, *(char **)at);
+        masked = conf_masked_url(*(char **)at);
+        out->visit->string(out->arg, path, masked);
+        free(masked);
         break;
     case CONF_UINT:
         out->visit->integer(out->arg, path, *(unsigned *)at);

@@ -13,7 +13,8 @@ enum conf_group { CONF_TOP, CONF_SERVER, CONF_BIND, CONF_ROUTING, CONF_RULE, CON
 enum conf_type {
     CONF_STRING,  /* char *; min and max are of its length */
     CONF_PATH,    /* the same, made absolute unless empty */
-    CONF_URL,     /* the same, of Redis; may hold a password: in no error, masked in the readout */
+    CONF_ADDRESS, /* the same, an IP address */
+    CONF_URL,     /* the same, of Redis; shown without the password it may hold */
     CONF_UINT,    /* unsigned */
     CONF_CHOICE,  /* an enum: the index in choices */
     CONF_PATHS,   /* char ** and a count, each made absolute */
@@ -75,6 +76,9 @@ int conf_set_default(struct conf_load *load, const struct conf_setting *setting,
 /* A value given as text only: an integer too. */
 int conf_set_text(struct conf_load *load, const struct conf_setting *setting, void *base,
                   const struct conf_place *place, const char *text);
+
+/* The url with ***@ for who is in it. malloc'd. */
+char *conf_masked_url(const char *url);
 
 /* text with ${NAME} and ${NAME:-default} replaced (malloc'd), or NULL with the error noted. */
 char *conf_expand(struct conf_load *load, const struct conf_place *place, const char *text);

@@ -48,7 +48,7 @@ const struct conf_setting conf_settings[] = {
     {CONF_TOP, "http", CONF_UNBUILT, .offset = 0},
     {CONF_TOP, "log", CONF_SECTION, .sub = CONF_LOG},
 
-    {CONF_SERVER, "bind_address", CONF_STRING, AT(server.bind_address), RANGE(1, NAME_MAX_LEN), .text = "0.0.0.0"},
+    {CONF_SERVER, "bind_address", CONF_ADDRESS, AT(server.bind_address), RANGE(1, NAME_MAX_LEN), .text = "0.0.0.0"},
     {CONF_SERVER, "port", CONF_UINT, AT(server.port), RANGE(1, 65535), .number = 2775},
     {CONF_SERVER, "system_id", CONF_STRING, AT(server.system_id), SYSTEM_ID, .text = "smscd"},
     {CONF_SERVER, "session_init_timer_ms", CONF_UINT, AT(server.session_init_timer_ms), MS(5000)},
@@ -98,7 +98,7 @@ const struct conf_setting conf_settings[] = {
     {CONF_RULE, "chain", CONF_CHAIN, IN_RULE(chain), COUNT(conf_rule, chain_count), .required = true},
     {CONF_RULE, "options", CONF_OPTIONS, .offset = 0},
 
-    {CONF_REDIS, "url", CONF_URL, AT(redis.url), RANGE(0, 1000), .text = "", .unbuilt = "rediss://", .secret = true},
+    {CONF_REDIS, "url", CONF_URL, AT(redis.url), RANGE(0, 1000), .text = "", .unbuilt = "rediss://"},
     {CONF_REDIS, "prefix", CONF_STRING, AT(redis.prefix), RANGE(0, NAME_MAX_LEN), .text = "siphon:"},
     {CONF_REDIS, "timeout_ms", CONF_UINT, AT(redis.timeout_ms), MS(1000)},
 

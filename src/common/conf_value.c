@@ -2,9 +2,12 @@
  * ("found ..., expected ..."). */
 #include "conf_int.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +119,8 @@ static char *expected_text(const struct conf_setting *setting)
         return xasprintf("an integer from %lld to %lld", setting->min, setting->max);
     case CONF_CHOICE:
         return choices_text(setting);
+    case CONF_ADDRESS:
+        return xstrdup("an IPv4 or IPv6 address");
     case CONF_URL:
         return xstrdup("\"redis://...\", \"unix://...\" or \"\" for the embedded server");
     case CONF_PATHS:
@@ -179,12 +184,44 @@ static int set_string(struct conf_load *load, const struct conf_setting *setting
     return 0;
 }
 
+/* A value that is not what a string of this type has to be. */
+static int mismatch_text(struct conf_load *load, const struct conf_setting *setting, const struct conf_place *place,
+                         const char *text)
+{
+    char *found = xasprintf("\"%.*s\"", SHOWN, text);
+    mismatch(load, setting, place, found);
+    free(found);
+    return -1;
+}
+
+/* Name and password, which stand before the last @, do not show. */
+char *conf_masked_url(const char *url)
+{
+    const char *at = strrchr(url, '@');
+    const char *scheme = strstr(url, "://");
+    if (!at)
+        return xstrdup(url);
+    return xasprintf("%.*s***%s", scheme && scheme < at ? (int)(scheme + 3 - url) : 0, url, at);
+}
+
 static int set_url(struct conf_load *load, const struct conf_setting *setting, char **to,
                    const struct conf_place *place, const char *text)
 {
     bool known = !*text || strncmp(text, "redis://", 8) == 0 || strncmp(text, "unix://", 7) == 0;
-    if (!known)
-        return mismatch(load, setting, place, "something else");
+    if (known && (long long)strlen(text) <= setting->max)
+        return set_string(load, setting, to, place, text);
+    char *masked = conf_masked_url(text);
+    mismatch_text(load, setting, place, masked);
+    free(masked);
+    return -1;
+}
+
+static int set_address(struct conf_load *load, const struct conf_setting *setting, char **to,
+                       const struct conf_place *place, const char *text)
+{
+    uint8_t address[sizeof(struct in6_addr)];
+    if (inet_pton(AF_INET, text, address) != 1 && inet_pton(AF_INET6, text, address) != 1)
+        return mismatch_text(load, setting, place, text);
     return set_string(load, setting, to, place, text);
 }
 
@@ -197,10 +234,7 @@ static int set_choice(struct conf_load *load, const struct conf_setting *setting
             return 0;
         }
     }
-    char *found = xasprintf("\"%.*s\"", SHOWN, text);
-    mismatch(load, setting, place, found);
-    free(found);
-    return -1;
+    return mismatch_text(load, setting, place, text);
 }
 
 static int set_number_text(struct conf_load *load, const struct conf_setting *setting, unsigned *to,
@@ -214,10 +248,7 @@ static int set_number_text(struct conf_load *load, const struct conf_setting *se
         *to = (unsigned)v;
         return 0;
     }
-    char *found = xasprintf("\"%.*s\"", SHOWN, text);
-    mismatch(load, setting, place, found);
-    free(found);
-    return -1;
+    return mismatch_text(load, setting, place, text);
 }
 
 int conf_set_text(struct conf_load *load, const struct conf_setting *setting, void *base,
@@ -231,6 +262,8 @@ int conf_set_text(struct conf_load *load, const struct conf_setting *setting, vo
         return set_number_text(load, setting, to, place, text);
     case CONF_CHOICE:
         return set_choice(load, setting, to, place, text);
+    case CONF_ADDRESS:
+        return set_address(load, setting, to, place, text);
     case CONF_URL:
         return set_url(load, setting, to, place, text);
     default:

@@ -181,8 +181,12 @@ static const struct {
     {"binds = (\n" BIND("tls = { };") ");", "@:3: binds.0.tls: not built yet"},
     {"binds = (" BIND("bind_type = \"tx+rx\";") ");", "@:2: binds.0.bind_type: \"tx+rx\" is not built yet"},
     {"redis = { url = \"rediss://h\"; };", "@:2: redis.url: \"rediss://\" is not built yet"},
-    {"redis = { url = \"http://:pw@h\"; };", "@:2: redis.url: found something else, expected \"redis://...\", "
-                                             "\"unix://...\" or \"\" for the embedded server"},
+    {"redis = { url = \"http://u:pw@h\"; };", "@:2: redis.url: found \"http://***@h\", expected \"redis://...\", "
+                                              "\"unix://...\" or \"\" for the embedded server"},
+    {"redis = { url = \"u:pw@h\"; };",
+     "@:2: redis.url: found \"***@h\", expected \"redis://...\", \"unix://...\" or \"\" for the embedded server"},
+    {"server = { bind_address = \"localhost\"; };",
+     "@:2: server.bind_address: found \"localhost\", expected an IPv4 or IPv6 address"},
 
     {"binds = ({ name = \"a\"; host = \"h\"; });", "@:2: binds.0.system_id: not given, and it has no default"},
     {"binds = (\n{ host = \"h\"; });", "@:3: binds.0.name: not given, and it has no default"},
@@ -415,7 +419,7 @@ START_TEST(readout_of_all)
     check_has(text, "\nrouting.default_chain=[]\n");
     check_has(text, "\nrouting.rules.0.chain.0=bind:eu\nrouting.rules.0.options={}\n");
     check_has(text, "\nrouting.rules.1.options.k=v\n");
-    check_has(text, "\nredis.url=redis://u:***@h:1/0\n");
+    check_has(text, "\nredis.url=redis://***@h:1/0\n");
     check_has(text, "\npython_path=[]\n");
     check_has(text, "\nlog.level=info\n");
     ck_assert_ptr_null(strstr(text, "s3cret"));
