@@ -13,7 +13,7 @@
 #include "util.h"
 
 enum {
-    READ_MAX = 256 * 1024,  /* octets of one connection in one turn of the loop */
+    READ_MAX = 64 * 1024,   /* octets of one connection in one turn of the loop */
     REST_MIN = 256,         /* smallest buffer for an incomplete record */
     OUT_MIN = 16 * 1024,    /* smallest write buffer */
     SPARE_MAX = 256 * 1024, /* largest write buffer that is kept for the next connection */

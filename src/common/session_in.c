@@ -12,11 +12,19 @@ enum {
     NOTE_EVERY_MS = 1000
 };
 
+/* A line a second at most, whatever a peer sends. */
+static bool may_note(struct session *s)
+{
+    if (s->read_ms - s->noted_ms < NOTE_EVERY_MS)
+        return false;
+    s->noted_ms = s->read_ms;
+    return true;
+}
+
 static void odd(struct session *s, const char *what, const uint8_t *raw)
 {
-    if (!log_enabled(LOG_DEBUG_) || s->read_ms - s->noted_ms < NOTE_EVERY_MS)
+    if (!log_enabled(LOG_DEBUG_) || !may_note(s))
         return;
-    s->noted_ms = s->read_ms;
     const char *name = smpp_command_name(pdu_raw_command_id(raw));
     log_debug(s->name, "%s: %s (0x%08x), sequence_number %u", what, name ? name : "unknown command",
               (unsigned)pdu_raw_command_id(raw), (unsigned)pdu_raw_sequence(raw));
@@ -175,7 +183,8 @@ static void on_request(struct session *s, const uint8_t *raw, uint32_t len)
         on_bind(s, raw, len);
         break;
     case SMPP_outbind:
-        log_info(s->name, "outbind ignored");
+        if (may_note(s))
+            log_info(s->name, "outbind ignored");
         break;
     default:
         on_message(s, raw, len);

@@ -34,7 +34,7 @@ struct session {
     uint64_t enquire_ms; /* deadline of the enquire_link_resp */
     uint64_t unbind_ms;  /* deadline of PHASE_FINISHING or PHASE_UNBIND_SENT */
     uint64_t unbind_by_ms;
-    uint64_t noted_ms;  /* last debug line about an odd PDU */
+    uint64_t noted_ms;  /* last log line about an odd PDU */
     const char *reason; /* why it ends */
     uint32_t sequence;  /* the last one used */
     uint32_t bind_id, bind_sequence;

@@ -18,7 +18,7 @@ enum { OUTCOMES = 16384 };
 static struct ev_loop *loop;
 static struct io *io;
 static struct session *s;
-static int peer;
+static int peer, own_fd;
 static struct session_conf conf;
 
 /* What the owner saw, and how it is to behave. */
@@ -179,6 +179,7 @@ static inline void open_session(enum session_role role)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     fcntl(fds[1], F_SETFL, O_NONBLOCK);
     peer = fds[1];
+    own_fd = fds[0];
     s = session_new(io, fds[0], role, &conf, &ops, &seen, "test");
 }
 

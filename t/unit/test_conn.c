@@ -233,6 +233,34 @@ START_TEST(slow_reader)
 }
 END_TEST
 
+static void on_alarm(struct ev_loop *l, ev_timer *w, int revents)
+{
+    (void)l, (void)revents;
+    *(bool *)w->data = true;
+}
+
+START_TEST(idle_again_after_a_slow_reader)
+{
+    static uint8_t block[1000], got[65536];
+    bool rang = false;
+    ev_timer alarm_clock;
+    for (int i = 0; i < 500; i++)
+        conn_write(conn, block, sizeof(block));
+    while (conn_unsent(conn)) {
+        turn();
+        while (peer_reads(got, sizeof(got)) > 0)
+            ;
+    }
+    ev_timer_init(&alarm_clock, on_alarm, 0.05, 0.);
+    alarm_clock.data = &rang;
+    ev_timer_start(loop, &alarm_clock);
+    unsigned start = ev_iteration(loop);
+    while (!rang)
+        ev_run(loop, EVRUN_ONCE);
+    ck_assert_uint_le(ev_iteration(loop) - start, 5);
+}
+END_TEST
+
 START_TEST(much_written_at_once_is_no_congestion_when_the_kernel_takes_it)
 {
     static uint8_t block[1000], got[65536];
@@ -436,6 +464,7 @@ int main(void)
     tcase_add_test(tc, record_over_the_limit_closes);
     tcase_add_test(tc, writes_leave_together_before_the_wait);
     tcase_add_test(tc, slow_reader);
+    tcase_add_test(tc, idle_again_after_a_slow_reader);
     tcase_add_test(tc, much_written_at_once_is_no_congestion_when_the_kernel_takes_it);
     tcase_add_test(tc, reading_stops_and_goes_on);
     add_ends(tc);

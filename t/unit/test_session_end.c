@@ -107,16 +107,16 @@ START_TEST(our_unbind_waits_for_what_is_in_hand)
     ck_assert_uint_eq(send_one(&told[2], 0, 0, NULL), 0);
     turns(2);
     expect(SMPP_deliver_sm, 0, 1);
+    session_reply_status(s, SMPP_submit_sm, ESME_RSYSERR, 50);
+    turns(2);
+    expect(SMPP_submit_sm_resp, ESME_RSYSERR, 50);
     expect_nothing();
     peer_answers(SMPP_deliver_sm_resp, 0, 1);
     turns(2);
     expect(SMPP_deliver_sm, 0, 2);
+    expect_nothing();
     peer_answers(SMPP_deliver_sm_resp, 0, 2);
     turns(2);
-    expect_nothing();
-    session_reply_status(s, SMPP_submit_sm, ESME_RSYSERR, 50);
-    turns(2);
-    expect(SMPP_submit_sm_resp, ESME_RSYSERR, 50);
     expect(SMPP_unbind, 0, 3);
     if (_i) { /* both at once */
         peer_answers(SMPP_unbind, 0, 51);

@@ -19,8 +19,10 @@ START_TEST(window_then_park_then_status_in_order)
         expect(SMPP_submit_sm_resp, ESME_RTHROTTLED, i);
     expect(SMPP_enquire_link_resp, ESME_ROK, 999);
     /* One reply lets one in; what comes now waits behind those parked. */
+    conf.park_bytes = 51 * one;
     session_reply_status(s, SMPP_submit_sm, ESME_ROK, 1);
     peer_puts(SMPP_submit_sm, 200);
+    ev_feed_fd_event(loop, own_fd, EV_READ); /* read before the parked ones have their turn */
     turns(2);
     ck_assert_uint_eq(seen.requests, 11);
     ck_assert_uint_eq(session_parked(s), 50);

@@ -90,24 +90,25 @@ START_TEST(own_timeouts)
 {
     conf.window_out = 2;
     bound_as(SESSION_ESME, SESSION_TX);
-    send_one(&told[0], 0, 0, NULL);  /* response_ms: a minute */
-    send_one(&told[1], 80, 0, NULL); /* on the wire */
-    send_one(&told[2], 20, 0, NULL); /* waits for the window, and ends there */
-    send_one(&told[3], 40, 0, NULL);
-    run_until_told(1);
-    ck_assert_uint_eq(told[2].times, 1);
-    ck_assert_int_eq(told[2].outcome, SESSION_WINDOW_FULL);
-    ck_assert(!told[2].sent);
+    send_one(&told[0], 0, 0, NULL); /* response_ms: a minute */
+    send_one(&told[1], 0, 0, NULL);
+    send_one(&told[2], 20, 0, NULL); /* these wait for the window, and end there */
+    send_one(&told[3], 10, 0, NULL);
     run_until_told(2);
+    ck_assert_int_eq(told[2].outcome, SESSION_WINDOW_FULL);
     ck_assert_int_eq(told[3].outcome, SESSION_WINDOW_FULL);
-    run_until_told(3);
-    ck_assert_int_eq(told[1].outcome, SESSION_TIMEOUT);
-    ck_assert(told[1].sent);
-    ck_assert_uint_eq(told[0].times, 0);
-    ck_assert_uint_eq(session_unanswered(s), 1);
-    peer_answers(SMPP_submit_sm_resp, 0, 3); /* too late, nobody is told */
+    ck_assert(!told[2].sent && !told[3].sent);
+    peer_answers(SMPP_submit_sm_resp, 0, 2);
     turn();
-    ck_assert_uint_eq(told_count, 3);
+    send_one(&told[4], 20, 0, NULL); /* on the wire */
+    run_until_told(4);
+    ck_assert_int_eq(told[4].outcome, SESSION_TIMEOUT);
+    ck_assert(told[4].sent);
+    ck_assert_uint_eq(told[1].times, 0);
+    ck_assert_uint_eq(session_unanswered(s), 1);
+    peer_answers(SMPP_submit_sm_resp, 0, 4); /* too late, nobody is told */
+    turn();
+    ck_assert_uint_eq(told_count, 4);
 }
 END_TEST
 
