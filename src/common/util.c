@@ -62,7 +62,8 @@ char *xasprintf(const char *fmt, ...)
 uint64_t util_now_ms(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    /* Behind by a tick of the kernel at most (4 ms), at a fifth of the cost: it is asked for each request sent. */
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 

@@ -15,7 +15,7 @@ void *xrealloc(void *p, size_t n);
 char *xstrdup(const char *s);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Milliseconds of CLOCK_MONOTONIC. */
+/* Milliseconds of CLOCK_MONOTONIC, to within a tick of the kernel (at most 10 ms late). Cheap. */
 uint64_t util_now_ms(void);
 /* Closes *fd when it is not -1 and sets it to -1. */
 void util_close(int *fd);
