@@ -110,7 +110,8 @@ struct sim {
     size_t heap_len, heap_cap;
     uint64_t job_order;
     unsigned jobs; /* in the heap, waiting or unanswered */
-    ev_timer job_timer, mo_timer, end_timer;
+    ev_io accepting;
+    ev_timer accept_again, job_timer, mo_timer, end_timer;
     double mo_begun;
     struct {
 #define X(name, text) uint64_t name;

@@ -86,7 +86,7 @@ static const struct opt table[] = {
     FLAG("receipts", receipts, "ask for receipts and wait for each"),
     NUMBER("receipt-timeout", "SECONDS", receipt_timeout, 1e7, "how long after the last answer or receipt"),
     UINT("response-timeout-ms", "MS", response_timeout_ms, 1, 86400000, "after which a message has no answer"),
-    NUMBER("bind-timeout", "SECONDS", bind_timeout, 1e7, "until which all must be bound"),
+    {"bind-timeout", "SECONDS", OPT_NUMBER, &options.bind_timeout, 0.1, 86400, NULL, "until which all must be bound"},
     UINT("enquire-link-ms", "MS", enquire_link_ms, 0, 86400000, "silence after which we ask; 0: never"),
     UINT("rebind-every", "N", rebind_every, 0, 4e9, "unbind and bind again after so many on a connection"),
     STRING("log", "FILE", log, "write each event to FILE, tab-separated"),

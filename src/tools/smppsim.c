@@ -21,6 +21,7 @@
 #include "util.h"
 
 #define UNBIND_MS 2000
+#define ACCEPT_REST_S 1.0
 
 static struct sim_options options = {
     .bind_address = "127.0.0.1",
@@ -163,6 +164,22 @@ void sim_check_count(struct sim *sim)
         io_defer(sim->io, on_check_count, sim);
 }
 
+static void on_accept_again(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct sim *sim = w->data;
+    (void)events;
+    ev_io_start(loop, &sim->accepting);
+}
+
+/* Without a descriptor left the listener would be ready for ever: it rests. */
+static void accept_rest(struct sim *sim)
+{
+    log_error(NULL, "no descriptor left to accept a connection");
+    ev_io_stop(sim->loop, &sim->accepting);
+    ev_timer_set(&sim->accept_again, ACCEPT_REST_S, 0);
+    ev_timer_start(sim->loop, &sim->accept_again);
+}
+
 static void on_accept(struct ev_loop *loop, ev_io *w, int events)
 {
     struct sim *sim = w->data;
@@ -177,7 +194,7 @@ static void on_accept(struct ev_loop *loop, ev_io *w, int events)
         if (fd >= 0)
             util_close(&fd);
         else if (errno == EMFILE || errno == ENFILE)
-            log_error(NULL, "no descriptor left to accept a connection");
+            accept_rest(sim);
         return;
     }
 }
@@ -285,15 +302,15 @@ static void sim_init(struct sim *sim)
 
 static void run(struct sim *sim, int fd)
 {
-    ev_io accepting;
     ev_signal term, interrupt;
     ev_timer limit;
-    ev_io_init(&accepting, on_accept, fd, EV_READ);
+    ev_io_init(&sim->accepting, on_accept, fd, EV_READ);
+    ev_timer_init(&sim->accept_again, on_accept_again, 0, 0);
     ev_signal_init(&term, on_signal, SIGTERM);
     ev_signal_init(&interrupt, on_signal, SIGINT);
     ev_timer_init(&limit, on_time, options.time, 0);
-    accepting.data = term.data = interrupt.data = limit.data = sim;
-    ev_io_start(sim->loop, &accepting);
+    sim->accepting.data = sim->accept_again.data = term.data = interrupt.data = limit.data = sim;
+    ev_io_start(sim->loop, &sim->accepting);
     ev_signal_start(sim->loop, &term);
     ev_signal_start(sim->loop, &interrupt);
     if (options.time > 0)
