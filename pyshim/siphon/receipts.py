@@ -385,7 +385,8 @@ async def _route(pdu: Pdu, bind: str, wire: dict[str, Any], ttl: float) -> PduRe
     if not await _handle(Receipt(bind, wire, found.context)):
         return pdu.reply(command_status="ESME_RX_T_APPN")
     if wire["x"]:
-        await _siphon.redis("SET", key, _DONE, "XX", "KEEPTTL")
+        # The application has it. Were this mark lost with Redis, a duplicate would come through: at least once.
+        _siphon.redis_forget("SET", key, _DONE, "XX", "KEEPTTL")
     return pdu.reply()
 
 

@@ -1,6 +1,7 @@
 /* Redis for the Python layer: one command, one future. */
 #include "py_int.h"
 
+#include "log.h"
 #include "util.h"
 
 #define REDIS_ARGS_MAX 64
@@ -69,22 +70,50 @@ static const char *argument(PyObject *value, size_t *len, PyObject **keep)
     return PyBytes_AS_STRING(*keep);
 }
 
+/* Sends one command; arg is done's. 0, or -1 with TypeError and done not called. */
+static int command(PyObject *const *args, Py_ssize_t n, store_done_fn *done, void *arg)
+{
+    const char *argv[REDIS_ARGS_MAX];
+    size_t lengths[REDIS_ARGS_MAX];
+    PyObject *keep[REDIS_ARGS_MAX] = {0};
+    if (n < 1 || n > REDIS_ARGS_MAX) {
+        PyErr_Format(PyExc_TypeError, "redis() takes 1 to %d arguments, not %zd", REDIS_ARGS_MAX, n);
+        return -1;
+    }
+    bool ok = true;
+    for (Py_ssize_t i = 0; i < n && ok; i++)
+        ok = (argv[i] = argument(args[i], &lengths[i], &keep[i])) != NULL;
+    if (ok)
+        py_gateway->ops->redis((int)n, argv, lengths, done, arg);
+    for (Py_ssize_t i = 0; i < n; i++)
+        Py_XDECREF(keep[i]);
+    return ok ? 0 : -1;
+}
+
 /* redis(*args) -> future */
 PyObject *py_redis(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     (void)module;
-    const char *argv[REDIS_ARGS_MAX];
-    size_t lengths[REDIS_ARGS_MAX];
-    PyObject *keep[REDIS_ARGS_MAX] = {0};
-    if (n < 1 || n > REDIS_ARGS_MAX)
-        return PyErr_Format(PyExc_TypeError, "redis() takes 1 to %d arguments, not %zd", REDIS_ARGS_MAX, n);
-    bool ok = true;
-    for (Py_ssize_t i = 0; i < n && ok; i++)
-        ok = (argv[i] = argument(args[i], &lengths[i], &keep[i])) != NULL;
-    PyObject *future = ok ? py_future_new() : NULL;
-    if (future)
-        py_gateway->ops->redis((int)n, argv, lengths, on_reply, Py_NewRef(future));
-    for (Py_ssize_t i = 0; i < n; i++)
-        Py_XDECREF(keep[i]);
+    PyObject *future = py_future_new();
+    if (!future)
+        return NULL;
+    if (command(args, n, on_reply, Py_NewRef(future)) < 0) {
+        Py_DECREF(future); /* on_reply's */
+        Py_CLEAR(future);
+    }
     return future;
+}
+
+static void on_forgotten(void *arg, const struct store_reply *reply)
+{
+    (void)arg;
+    if (reply->type == STORE_ERROR)
+        log_warn("redis", "%s", reply->str);
+}
+
+/* redis_forget(*args): nobody waits for the answer. */
+PyObject *py_redis_forget(PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+    (void)module;
+    return command(args, n, on_forgotten, NULL) < 0 ? NULL : Py_NewRef(Py_None);
 }

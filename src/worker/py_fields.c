@@ -61,7 +61,8 @@ static int put_tlv_int(struct wire *w, uint16_t tag, PyObject *value)
 {
     const struct smpp_tlv_def *def = smpp_tlv_by_tag(tag);
     if (!def || def->type != SMPP_TLV_INT) {
-        PyErr_Format(PyExc_ValueError, "optional parameter 0x%04x is not an integer: give bytes, not %R", tag, value);
+        PyErr_Format(PyExc_ValueError, "optional parameter %s (0x%04x) is not an integer: give bytes, not %R",
+                     def ? def->name : "of a vendor", tag, value);
         return -1;
     }
     unsigned long long n = PyLong_AsUnsignedLongLong(value);

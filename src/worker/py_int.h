@@ -73,6 +73,7 @@ PyObject *py_submit(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_deliver(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_cancel(PyObject *module, PyObject *ticket);
 PyObject *py_redis(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *py_redis_forget(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_config(PyObject *module, PyObject *unused);
 PyObject *py_loop_watch(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_loop_unwatch(PyObject *module, PyObject *fd);

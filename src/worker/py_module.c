@@ -73,6 +73,7 @@ static PyMethodDef methods[] = {
     {"deliver", FAST(py_deliver), METH_FASTCALL, "deliver(session_id, system_id, fields, timeout) -> (future, ticket)"},
     {"cancel", py_cancel, METH_O, "cancel(ticket)"},
     {"redis", FAST(py_redis), METH_FASTCALL, "redis(*args) -> future"},
+    {"redis_forget", FAST(py_redis_forget), METH_FASTCALL, "redis_forget(*args)"},
     {"config", py_config, METH_NOARGS, "config() -> dict"},
     {"prefix", module_prefix, METH_NOARGS, "prefix() -> str"},
     {"script", module_script, METH_NOARGS, "script() -> str"},

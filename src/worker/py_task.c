@@ -40,7 +40,7 @@ static PyTypeObject Gate_type, Carrier_type;
 
 static PyObject *loop_object, *task_class, *enter_task, *leave_task, *cancelled_error, *base_context;
 static PyObject *name_loop, *name_blocking, *name_callbacks, *name_call_soon, *name_context, *name_throw, *name_cancel,
-    *name_cancelling;
+    *name_must_cancel, *name_cancelling;
 static Carrier *parked[PARKED_MAX];
 static unsigned parked_count, suspended_count;
 static PyObject *current;  /* the task whose step runs now, borrowed; NULL outside */
@@ -253,6 +253,15 @@ static PySendResult carrier_ended(Carrier *c, PyObject *value, PyObject **result
     return PYGEN_RETURN;
 }
 
+static bool must_cancel(PyObject *task)
+{
+    PyObject *flag = task ? PyObject_GetAttr(task, name_must_cancel) : NULL;
+    bool set = flag == Py_True;
+    Py_XDECREF(flag);
+    PyErr_Clear();
+    return set;
+}
+
 static PySendResult carrier_resume(Carrier *c, PyObject *arg, PyObject **result)
 {
     PyObject *value = NULL, *before = current;
@@ -266,7 +275,11 @@ static PySendResult carrier_resume(Carrier *c, PyObject *arg, PyObject **result)
         *result = value;
         return PYGEN_NEXT;
     }
-    return carrier_ended(c, r == PYGEN_RETURN ? value : NULL, result);
+    if (r == PYGEN_RETURN && must_cancel(c->task)) {
+        Py_CLEAR(value); /* as a task that was cancelled during its last step */
+        PyErr_SetNone(cancelled_error);
+    }
+    return carrier_ended(c, value, result);
 }
 
 static PySendResult carrier_send(Carrier *c, PyObject *arg, PyObject **result)
@@ -664,6 +677,7 @@ int py_task_init(PyObject *loop)
     name_context = PyUnicode_InternFromString("context");
     name_throw = PyUnicode_InternFromString("throw");
     name_cancel = PyUnicode_InternFromString("cancel");
+    name_must_cancel = PyUnicode_InternFromString("_must_cancel");
     name_cancelling = PyUnicode_InternFromString("cancelling");
     ev_timer_init(&deadline_timer, on_deadline, 0, 0);
     Py_DECREF(asyncio);
