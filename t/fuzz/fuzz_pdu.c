@@ -1,5 +1,5 @@
-/* Any octets as a PDU: decoding reads nothing beyond them, and what decodes as a request encodes to the same
- * octets again. The length in the header is set right in a second go, so that the body is reached. */
+/* Any octets as a PDU: decoding reads nothing beyond them, and what decodes encodes to the same octets
+ * again. The length in the header is set right in a second go, so that the body is reached. */
 #include <stdlib.h>
 
 #include "pdu.h"
@@ -23,6 +23,18 @@ static void encode_again(const struct pdu *pdu)
     free(to);
 }
 
+/* A request's optional parameters, once it is taken, are whole to the last octet. */
+static void tlvs_to_the_end(const struct pdu *pdu)
+{
+    struct pdu_tlv tlv;
+    uint32_t pos = pdu->tlv_off;
+
+    while (pdu_tlv_next(pdu, &pos, &tlv))
+        ;
+    if (!(pdu->command_id & SMPP_RESPONSE_BIT) && pos != pdu->command_length)
+        abort();
+}
+
 static void decode(const uint8_t *raw, size_t size)
 {
     struct pdu pdu;
@@ -31,8 +43,10 @@ static void decode(const uint8_t *raw, size_t size)
 
     sum = walk_pdu(&pdu);
     (void)sum;
-    if (status == ESME_ROK)
-        encode_again(&pdu);
+    if (status != ESME_ROK)
+        return;
+    tlvs_to_the_end(&pdu);
+    encode_again(&pdu);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
