@@ -22,8 +22,8 @@ RECEIPT_TTL = 3 * 86400  # seconds for which a message waits for its receipts
 
 # Answers of an upstream that say "not here, not now" and not "not this message": the next bind of the chain is tried.
 TRY_NEXT = {"ESME_RTHROTTLED", "ESME_RMSGQFUL", "ESME_RSYSERR", "ESME_RX_T_APPN", "ESME_RINVBNDSTS"}
-# Answers of an application that ask for the same receipt later.
-TRY_AGAIN = {"ESME_RTHROTTLED", "ESME_RMSGQFUL", "ESME_RSYSERR", "ESME_RX_T_APPN"}
+# Answers of an application that ask for the same receipt later; ESME_RINVBNDSTS: it is just unbinding.
+TRY_AGAIN = {"ESME_RTHROTTLED", "ESME_RMSGQFUL", "ESME_RSYSERR", "ESME_RX_T_APPN", "ESME_RINVBNDSTS"}
 
 
 @smpp.on_bind
