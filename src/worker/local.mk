@@ -9,6 +9,7 @@ libsmscd_worker_a_SOURCES = \
 	src/worker/py_cache.c \
 	src/worker/py_config.c \
 	src/worker/py_fields.c \
+	src/worker/py_gate.c src/worker/py_gate.h \
 	src/worker/py_handlers.c \
 	src/worker/py_host.c src/worker/py_host.h src/worker/py_int.h \
 	src/worker/py_loop.c \

@@ -6,14 +6,9 @@
 #include <utlist.h>
 
 #include "log.h"
+#include "py_gate.h"
 
 #define PARKED_MAX 32
-
-/* What an idle task awaits: the least of a future that asyncio.Task needs. */
-typedef struct {
-    PyObject_HEAD PyObject *callback, *context; /* the task's wake-up; NULL once it was scheduled */
-    char blocking, cancelled;
-} Gate;
 
 enum carrier_state {
     FRESH,  /* its task has not had its first step yet */
@@ -36,145 +31,16 @@ typedef struct carrier {
     struct carrier *prev, *next;
 } Carrier;
 
-static PyTypeObject Gate_type, Carrier_type;
+static PyTypeObject Carrier_type;
 
 static PyObject *loop_object, *task_class, *enter_task, *leave_task, *cancelled_error, *base_context;
-static PyObject *name_loop, *name_blocking, *name_callbacks, *name_call_soon, *name_context, *name_throw, *name_cancel,
-    *name_must_cancel, *name_cancelling;
+static PyObject *name_loop, *name_blocking, *name_callbacks, *name_throw, *name_cancel, *name_must_cancel,
+    *name_cancelling;
 static Carrier *parked[PARKED_MAX];
 static unsigned parked_count, suspended_count;
 static PyObject *current;  /* the task whose step runs now, borrowed; NULL outside */
 static Carrier *deadlines; /* in the order of their ends, as the timeout is the same for all */
 static ev_timer deadline_timer;
-
-/* ---- Gate ---- */
-
-static PyObject *gate_schedule(Gate *g)
-{
-    if (!g->callback)
-        Py_RETURN_NONE;
-    PyObject *args[] = {loop_object, g->callback, (PyObject *)g, g->context};
-    PyObject *names = PyTuple_Pack(1, name_context);
-    PyObject *handle = names ? PyObject_VectorcallMethod(name_call_soon, args, 3, names) : NULL;
-    Py_XDECREF(names);
-    Py_CLEAR(g->callback);
-    Py_CLEAR(g->context);
-    return handle;
-}
-
-static PyObject *gate_add_done_callback(Gate *g, PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {"", "context", NULL};
-    PyObject *callback, *context = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$O", names, &callback, &context))
-        return NULL;
-    Py_INCREF(callback);
-    Py_XSETREF(g->callback, callback);
-    context = context && context != Py_None ? Py_NewRef(context) : PyContext_CopyCurrent();
-    Py_XSETREF(g->context, context);
-    if (!context)
-        return NULL;
-    return g->cancelled ? gate_schedule(g) : Py_NewRef(Py_None);
-}
-
-static PyObject *gate_cancel(Gate *g, PyObject *args, PyObject *kwargs)
-{
-    (void)args, (void)kwargs;
-    if (g->cancelled)
-        Py_RETURN_FALSE;
-    g->cancelled = 1;
-    PyObject *r = gate_schedule(g);
-    if (!r)
-        return NULL;
-    Py_DECREF(r);
-    Py_RETURN_TRUE;
-}
-
-static PyObject *gate_result(Gate *g, PyObject *unused)
-{
-    (void)unused;
-    if (g->cancelled) {
-        PyErr_SetNone(cancelled_error);
-        return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
-static PyObject *gate_get_loop(Gate *g, PyObject *unused)
-{
-    (void)g, (void)unused;
-    return Py_NewRef(loop_object);
-}
-
-static PyObject *gate_get_blocking(Gate *g, void *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(g->blocking);
-}
-
-static int gate_set_blocking(Gate *g, PyObject *value, void *unused)
-{
-    (void)unused;
-    g->blocking = value == Py_True;
-    return 0;
-}
-
-static int gate_traverse(Gate *g, visitproc visit, void *arg)
-{
-    Py_VISIT(g->callback);
-    Py_VISIT(g->context);
-    return 0;
-}
-
-static int gate_clear(Gate *g)
-{
-    Py_CLEAR(g->callback);
-    Py_CLEAR(g->context);
-    return 0;
-}
-
-static void gate_dealloc(Gate *g)
-{
-    PyObject_GC_UnTrack(g);
-    gate_clear(g);
-    PyObject_GC_Del(g);
-}
-
-static PyMethodDef gate_methods[] = {
-    {"add_done_callback", (PyCFunction)(void (*)(void))gate_add_done_callback, METH_VARARGS | METH_KEYWORDS, NULL},
-    {"cancel", (PyCFunction)(void (*)(void))gate_cancel, METH_VARARGS | METH_KEYWORDS, NULL},
-    {"result", (PyCFunction)gate_result, METH_NOARGS, NULL},
-    {"get_loop", (PyCFunction)gate_get_loop, METH_NOARGS, NULL},
-    {NULL, NULL, 0, NULL},
-};
-
-static PyGetSetDef gate_getset[] = {
-    {"_asyncio_future_blocking", (getter)gate_get_blocking, (setter)gate_set_blocking, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
-static PyTypeObject Gate_type = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "_siphon.Gate",
-    .tp_basicsize = sizeof(Gate),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .tp_dealloc = (destructor)gate_dealloc,
-    .tp_traverse = (traverseproc)gate_traverse,
-    .tp_clear = (inquiry)gate_clear,
-    .tp_methods = gate_methods,
-    .tp_getset = gate_getset,
-};
-
-static Gate *gate_new(void)
-{
-    Gate *g = PyObject_GC_New(Gate, &Gate_type);
-    if (!g)
-        return NULL;
-    g->callback = g->context = NULL;
-    g->blocking = 1;
-    g->cancelled = 0;
-    PyObject_GC_Track(g);
-    return g;
-}
 
 /* ---- the end of a handler ---- */
 
@@ -287,7 +153,7 @@ static PySendResult carrier_send(Carrier *c, PyObject *arg, PyObject **result)
     switch (c->state) {
     case FRESH:
         c->state = PARKED;
-        c->gate = gate_new();
+        c->gate = py_gate_new();
         *result = Py_XNewRef((PyObject *)c->gate);
         return c->gate ? PYGEN_NEXT : PYGEN_ERROR;
     case HANDED:
@@ -540,7 +406,7 @@ static void carrier_put_back(Carrier *c, bool touched)
     }
     c->state = DONE;
     Py_CLEAR(c->task);
-    PyObject *r = c->gate ? gate_schedule(c->gate) : NULL;
+    PyObject *r = c->gate ? py_gate_open(c->gate) : NULL;
     if (!r && PyErr_Occurred())
         py_log_exception("task");
     Py_XDECREF(r);
@@ -564,7 +430,7 @@ static void carrier_hand_over(Carrier *c, PyObject *coro, PyObject *yielded, PyO
         if (!ev_is_active(&deadline_timer))
             deadline_arm();
     }
-    PyObject *r = wake && c->gate ? gate_schedule(c->gate) : Py_NewRef(Py_None);
+    PyObject *r = wake && c->gate ? py_gate_open(c->gate) : Py_NewRef(Py_None);
     if (!r)
         py_log_exception("task");
     Py_XDECREF(r);
@@ -663,7 +529,7 @@ int py_task_init(PyObject *loop)
 {
     loop_object = loop;
     PyObject *asyncio = PyImport_ImportModule("asyncio"), *tasks = PyImport_ImportModule("asyncio.tasks");
-    if (!asyncio || !tasks || PyType_Ready(&Gate_type) < 0 || PyType_Ready(&Carrier_type) < 0)
+    if (!asyncio || !tasks || py_gate_init(loop) < 0 || PyType_Ready(&Carrier_type) < 0)
         return -1;
     task_class = PyObject_GetAttrString(asyncio, "Task");
     cancelled_error = PyObject_GetAttrString(asyncio, "CancelledError");
@@ -673,8 +539,6 @@ int py_task_init(PyObject *loop)
     name_loop = PyUnicode_InternFromString("loop");
     name_blocking = PyUnicode_InternFromString("_asyncio_future_blocking");
     name_callbacks = PyUnicode_InternFromString("_callbacks");
-    name_call_soon = PyUnicode_InternFromString("call_soon");
-    name_context = PyUnicode_InternFromString("context");
     name_throw = PyUnicode_InternFromString("throw");
     name_cancel = PyUnicode_InternFromString("cancel");
     name_must_cancel = PyUnicode_InternFromString("_must_cancel");
