@@ -28,9 +28,10 @@ struct load_conn {
     struct session *session; /* NULL: not connected */
     unsigned number, failures;
     enum session_bind_type type;
-    bool bound, was_bound, rebinding;
-    unsigned since_bind; /* messages sent since the bind */
-    int fd;              /* while connecting */
+    bool bound, was_bound;
+    bool rebinding, leaving; /* an unbind of ours: to bind again; for good */
+    unsigned since_bind;     /* messages sent since the bind */
+    int fd;                  /* while connecting */
     ev_io connecting;
     ev_timer retry;
 };

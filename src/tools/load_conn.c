@@ -97,6 +97,7 @@ static void on_closed(struct session *s, void *owner, const char *reason)
     log_conn(conn, "closed", 0);
     conn->session = NULL;
     conn->bound = false;
+    load->n.disconnects += conn->was_bound && !conn->rebinding && !conn->leaving;
     if (load->ending) {
         load_check_end(load);
         return;
@@ -105,7 +106,6 @@ static void on_closed(struct session *s, void *owner, const char *reason)
         conn_open(conn);
         return;
     }
-    load->n.disconnects += conn->was_bound;
     failed(conn, reason);
     load_check_end(load);
 }

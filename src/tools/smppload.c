@@ -195,9 +195,11 @@ static void unbind_all(struct load *load)
     load->end_ns = load_clock_ns();
     ev_timer_stop(load->loop, &load->second);
     for (unsigned i = 0; i < load->conn_count; i++) {
-        ev_timer_stop(load->loop, &load->conns[i].retry);
-        if (load->conns[i].session)
-            session_unbind(load->conns[i].session, UNBIND_MS);
+        struct load_conn *conn = &load->conns[i];
+        ev_timer_stop(load->loop, &conn->retry);
+        conn->leaving = conn->session && session_state(conn->session) == SESSION_BOUND;
+        if (conn->session)
+            session_unbind(conn->session, UNBIND_MS);
     }
     if (!sessions_left(load))
         ev_break(load->loop, EVBREAK_ALL);
