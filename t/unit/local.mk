@@ -65,4 +65,11 @@ t_unit_test_receipt_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 t_unit_test_receipt_LDADD = libsmscd_common.a $(CHECK_LIBS)
 TESTS += t/unit/test_wire t/unit/test_smpp t/unit/test_pdu t/unit/test_receipt
 
+check_PROGRAMS += t/unit/test_hist
+t_unit_test_hist_SOURCES = t/unit/test_hist.c t/unit/unit.h src/tools/hist.c src/tools/hist.h src/tools/pattern.h
+t_unit_test_hist_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src/tools
+t_unit_test_hist_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+t_unit_test_hist_LDADD = $(CHECK_LIBS)
+TESTS += t/unit/test_hist
+
 include t/fuzz/local.mk
