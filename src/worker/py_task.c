@@ -2,7 +2,6 @@
  * real task; only when it suspends does it move into that task for good. */
 #include "py_int.h"
 
-#include <ev.h>
 #include <utlist.h>
 
 #include "log.h"
@@ -35,23 +34,38 @@ static PyTypeObject Carrier_type;
 
 static PyObject *loop_object, *task_class, *enter_task, *leave_task, *cancelled_error, *base_context;
 static PyObject *name_loop, *name_blocking, *name_callbacks, *name_throw, *name_cancel, *name_must_cancel,
-    *name_cancelling;
+    *name_cancelling, *name_time, *name_call_later;
 static Carrier *parked[PARKED_MAX];
 static unsigned parked_count, suspended_count;
-static PyObject *current;  /* the task whose step runs now, borrowed; NULL outside */
-static Carrier *deadlines; /* in the order of their ends, as the timeout is the same for all */
-static ev_timer deadline_timer;
+static PyObject *current;   /* the task whose step runs now, borrowed; NULL outside */
+static Carrier *deadlines;  /* in the order of their ends, as the timeout is the same for all */
+static bool deadline_armed; /* asyncio is to call on_deadline */
+static PyObject *deadline_callback;
 
 /* ---- the end of a handler ---- */
 
+static double loop_time(void)
+{
+    PyObject *now = PyObject_CallMethodNoArgs(loop_object, name_time);
+    double seconds = now ? PyFloat_AsDouble(now) : 0;
+    Py_XDECREF(now);
+    return seconds;
+}
+
+/* One timer of asyncio's for the first deadline, whatever the number of handlers. */
 static void deadline_arm(void)
 {
-    ev_timer_stop(py_gateway->loop, &deadline_timer);
-    if (deadlines) {
-        double left = deadlines->deadline - ev_now(py_gateway->loop);
-        ev_timer_set(&deadline_timer, left > 0 ? left : 0, 0);
-        ev_timer_start(py_gateway->loop, &deadline_timer);
-    }
+    if (!deadlines || deadline_armed)
+        return;
+    double left = deadlines->deadline - loop_time();
+    PyObject *seconds = PyFloat_FromDouble(left > 0 ? left : 0);
+    PyObject *handle =
+        seconds ? PyObject_CallMethodObjArgs(loop_object, name_call_later, seconds, deadline_callback, NULL) : NULL;
+    deadline_armed = handle != NULL;
+    if (!handle)
+        py_log_exception("handler timeout");
+    Py_XDECREF(handle);
+    Py_XDECREF(seconds);
 }
 
 static void deadline_remove(Carrier *c)
@@ -84,11 +98,13 @@ static void finish(Carrier *c)
     Py_CLEAR(c->task);
 }
 
-/* The first that is over its time: its owner is told now, and the coroutine gets a cancel. */
-static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
+/* Those that are over their time: their owner is told now, and the coroutine gets a cancel. */
+static PyObject *on_deadline(PyObject *self, PyObject *unused)
 {
-    (void)w, (void)revents;
-    while (deadlines && deadlines->deadline <= ev_now(loop)) {
+    (void)self, (void)unused;
+    double now = loop_time();
+    deadline_armed = false;
+    while (deadlines && deadlines->deadline <= now) {
         Carrier *c = (Carrier *)Py_NewRef((PyObject *)deadlines);
         deadline_remove(c);
         PyErr_SetString(PyExc_TimeoutError, "the handler did not end within handler_timeout_ms");
@@ -100,7 +116,10 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
         Py_DECREF(c);
     }
     deadline_arm();
+    Py_RETURN_NONE;
 }
+
+static PyMethodDef deadline_method = {"on_deadline", on_deadline, METH_NOARGS, NULL};
 
 /* ---- Carrier: what the task steps ---- */
 
@@ -423,12 +442,11 @@ static void carrier_hand_over(Carrier *c, PyObject *coro, PyObject *yielded, PyO
     c->state = HANDED;
     suspended_count++;
     if (timeout_ms) {
-        c->deadline = ev_now(py_gateway->loop) + timeout_ms / 1e3;
+        c->deadline = loop_time() + timeout_ms / 1e3;
         c->timed = true;
         Py_INCREF(c);
         DL_APPEND(deadlines, c);
-        if (!ev_is_active(&deadline_timer))
-            deadline_arm();
+        deadline_arm();
     }
     PyObject *r = wake && c->gate ? py_gate_open(c->gate) : Py_NewRef(Py_None);
     if (!r)
@@ -543,7 +561,9 @@ int py_task_init(PyObject *loop)
     name_cancel = PyUnicode_InternFromString("cancel");
     name_must_cancel = PyUnicode_InternFromString("_must_cancel");
     name_cancelling = PyUnicode_InternFromString("cancelling");
-    ev_timer_init(&deadline_timer, on_deadline, 0, 0);
+    name_time = PyUnicode_InternFromString("time");
+    name_call_later = PyUnicode_InternFromString("call_later");
+    deadline_callback = PyCFunction_New(&deadline_method, NULL);
     Py_DECREF(asyncio);
     Py_DECREF(tasks);
     return PyErr_Occurred() ? -1 : 0;
