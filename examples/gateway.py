@@ -54,7 +54,7 @@ def chain_for(destination):
 
 
 def relayed(pdu):
-    """Everything of a message that goes on as it came: long messages in parts (UDH, sar_*) or as message_payload too."""
+    """Everything of a message that goes on as it came, long messages too: in parts (UDH, sar_*) or as message_payload."""
     return {
         "source_addr": pdu.source_addr,
         "source_addr_ton": pdu.source_addr_ton,

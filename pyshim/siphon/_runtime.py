@@ -16,6 +16,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import _siphon
+
 from siphon import _loop
 
 _LEVEL_ERROR = 3

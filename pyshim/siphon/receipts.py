@@ -1,9 +1,9 @@
 """Joins a message sent upstream with its delivery receipt, whichever comes first, across workers and nodes.
 
-What is known of a message is one value in Redis, under its bind and the upstream's id: the context that the script gave,
-and the receipts that have come but are not handed out yet. Either side writes with ``SET ... NX GET``, so that exactly
-one of the two finds the other there. A value is only ever replaced by one that contains it, and who replaced something
-unexpected merges and writes again.
+What is known of a message is one value in Redis, under its bind and the upstream's id: the context that the script
+gave, and the receipts that have come but are not handed out yet. Either side writes with ``SET ... NX GET``, so that
+exactly one of the two finds the other there. A value is only ever replaced by one that contains it, and who replaced
+something unexpected merges and writes again.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 import _siphon
 from _siphon import CacheError, Pdu, PduReply, ResponseTimeout, Session, SmppResp
+
 from siphon import _runtime, smpp
 
 __all__ = ["Receipt", "on_receipt", "remember", "route", "submit_via"]
@@ -224,9 +225,9 @@ async def submit_via(
     """Sends as :func:`siphon.smpp.submit_via` does, and remembers ``context`` under the upstream's message_id.
 
     ``context``: a dict of JSON values, which the :class:`Receipt` brings back. ``ttl``: seconds. Remembered whenever
-    the answer comes, also after a timeout or a cancel. An upstream that has accepted is never asked again: when Redis is
-    away the entry waits in the worker's memory until it is back. Raises what ``smpp.submit_via`` raises; TypeError or
-    ValueError when the context is not JSON, before anything is sent.
+    the answer comes, also after a timeout or a cancel. An upstream that has accepted is never asked again: when Redis
+    is away the entry waits in the worker's memory until it is back. Raises what ``smpp.submit_via`` raises; TypeError
+    or ValueError when the context is not JSON, before anything is sent.
     """
     json.dumps(context)
     _px(ttl)
@@ -347,9 +348,9 @@ def _wire(pdu: Pdu, fields: dict[str, Any]) -> dict[str, Any]:
 async def route(pdu: Pdu, session: Session, *, ttl: float = DEFAULT_TTL) -> PduReply:
     """Takes a receipt that came over a bind to the :func:`on_receipt` handler; returns the answer for the upstream.
 
-    ESME_ROK when the handler has returned, when the receipt is kept until its message is remembered (for ``ttl`` seconds),
-    or for a duplicate of one that is over. ESME_RX_T_APPN when the handler raised or Redis is away: the upstream sends it
-    again. Raises ValueError for a PDU that is no receipt or does not come from a bind.
+    ESME_ROK when the handler has returned, when the receipt is kept until its message is remembered (for ``ttl``
+    seconds), or for a duplicate of one that is over. ESME_RX_T_APPN when the handler raised or Redis is away: the
+    upstream sends it again. Raises ValueError for a PDU that is no receipt or does not come from a bind.
     """
     if not pdu.is_dlr or session.bind is None:
         raise ValueError("receipts.route takes a receipt (pdu.is_dlr) from a bind")

@@ -76,8 +76,8 @@ def on_bind(handler: Handler) -> Handler:
 def on_pdu(command: str) -> Callable[[Handler], Handler]:
     """Registers the handler of a command; it gets ``(pdu, session)`` and returns ``pdu.reply(...)`` or None.
 
-    ``command``: ``"submit_sm"`` or ``"deliver_sm"``; the other commands raise NotImplementedError so far, and what is no
-    command ValueError. The last handler registered wins.
+    ``command``: ``"submit_sm"`` or ``"deliver_sm"``; the other commands raise NotImplementedError so far, and what is
+    no command ValueError. The last handler registered wins.
     """
 
     def decorator(handler: Handler) -> Handler:
@@ -130,11 +130,11 @@ async def submit_via(
     """Sends a submit_sm (section 4.4) over the outbound bind of that name and returns the upstream's answer.
 
     ``short_message``: at most 254 octets; a str is encoded as UTF-8. ``tlvs``: a mapping or pairs, tags by the
-    standard's name or number. ``timeout``: seconds from the call to the answer, waiting for the window included; without it
-    ``response_timer_ms`` of the bind for either part.
+    standard's name or number. ``timeout``: seconds from the call to the answer, waiting for the window included; without
+    it ``response_timer_ms`` of the bind for either part.
 
-    A negative answer is a value. Raises UnknownBind; BindDown and WindowFull: not sent, for certain; ResponseTimeout: the
-    outcome is unknown; ValueError or TypeError for a field that cannot be sent.
+    A negative answer is a value. Raises UnknownBind; BindDown and WindowFull: not sent, for certain; ResponseTimeout:
+    the outcome is unknown; ValueError or TypeError for a field that cannot be sent.
     """
     fields = {
         "source_addr": source_addr,
