@@ -16,6 +16,7 @@ enum {
     READ_MAX = 64 * 1024,   /* octets of one connection in one turn of the loop */
     REST_MIN = 256,         /* smallest buffer for an incomplete record */
     OUT_MIN = 16 * 1024,    /* smallest write buffer */
+    OUT_FULL = 8 * 1024,    /* so much is written at once, so that the peer has work before the turn ends */
     SPARE_MAX = 256 * 1024, /* largest write buffer that is kept for the next connection */
     SPARE_COUNT = 32
 };
@@ -476,7 +477,8 @@ uint8_t *conn_reserve(struct conn *c, size_t n)
 }
 
 /* Only what the kernel does not take counts as congestion. */
-static void above_high_water(struct conn *c)
+/* Not left for the end of the turn: what is left then is above the mark because the kernel takes no more. */
+static void send_much(struct conn *c)
 {
     if (!c->blocked)
         send_out(c);
@@ -497,8 +499,8 @@ void conn_commit(struct conn *c, size_t n)
         c->progress_ms = util_now_ms();
     c->out_len += n;
     mark_dirty(c);
-    if (c->out_len > c->limits.high_water && !c->congested)
-        above_high_water(c);
+    if (c->out_len >= OUT_FULL || c->out_len > c->limits.high_water)
+        send_much(c);
 }
 
 bool conn_write(struct conn *c, const void *data, size_t n)

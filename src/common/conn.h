@@ -1,6 +1,6 @@
 /* A buffered stream socket on libev. Reads go through one buffer that all connections of the process share; what is
  * left of an incomplete record is kept per connection. Writes are gathered and leave in one write(2) before the loop
- * waits. An idle connection holds no buffer. */
+ * waits, or as soon as there are 8 KiB. An idle connection holds no buffer. */
 #ifndef SMSCD_CONN_H
 #define SMSCD_CONN_H
 
