@@ -58,7 +58,9 @@ def test_every_answer_and_receipt_once(sim, tmp_path):
 
 
 def test_pairs_of_sessions_and_long_messages(sim):
-    result = loaded(sim().port, "--bind-type", "tx+rx", "--connections", 2, "--count", 100, "--receipts", "--length", 999)
+    result = loaded(
+        sim().port, "--bind-type", "tx+rx", "--connections", 2, "--count", 100, "--receipts", "--length", 999
+    )
     assert (result["receipts"], result["binds"], result["lost"]) == (100, 4, 0)
 
 
