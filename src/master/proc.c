@@ -147,11 +147,13 @@ void proc_on_closed(struct chan *chan, void *owner)
     (void)chan;
     struct proc *p = owner;
     p->chan = NULL;
-    if (p->reaped)
-        finish(p);
-    else if (p->state == PROC_READY || p->state == PROC_STARTING)
+    if (p->reaped) {
+        finish(p); /* and perhaps its successor has been started already */
+        return;
+    }
+    if (p->state == PROC_READY || p->state == PROC_STARTING)
         set_timer(p, LAST_WORDS_S); /* it is on its way out, or is killed then */
-    if (!p->reaped && p->state != PROC_DEAD)
+    if (p->state != PROC_DEAD)
         p->state = PROC_ENDING;
 }
 
@@ -196,7 +198,7 @@ run_child(const struct proc *p, const struct chan_pair *pair, pid_t master_pid, 
     if (getppid() != master_pid)
         _exit(1);
     close_inherited(pair->control[1], pair->data[1]);
-    snprintf(name, sizeof(name), "smscd: worker %u", p->index);
+    snprintf(name, sizeof(name), p->index < 10 ? "smscd: worker %u" : "smscd:worker%u", p->index); /* 15 octets */
     prctl(PR_SET_NAME, name);
     log_set_process(who(p));
     struct worker_args args = {.conf = p->m->conf,
