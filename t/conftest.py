@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "e2e"))
 
 from lib import proc, smpp_raw  # noqa: E402
-from lib.daemon import Daemon  # noqa: E402
+from lib.daemon import OPEN, Daemon  # noqa: E402
 from lib.redis import Redis  # noqa: E402
 from lib.tools import Sim  # noqa: E402
 
@@ -31,8 +31,8 @@ def smscd(request):
     At the end each one must stop with status 0, without an alert, a sanitizer's report or a process left behind."""
     daemons = []
 
-    def make(script=None, start=True, **kwargs):
-        daemon = Daemon(**({} if script is None else {"script": script}), **kwargs)
+    def make(text=OPEN, start=True, **kwargs):
+        daemon = Daemon(text, **kwargs)
         daemons.append(daemon)
         return daemon.start() if start else daemon
 

@@ -171,7 +171,7 @@ except cache.CacheError as e:
     assert run(smscd, body) is True
 
 
-@pytest.mark.parametrize("body", ["cache.set('k', 5)", "cache.set(5, 'v')", "cache.get(None)"])
+@pytest.mark.parametrize("body", ["cache.set(5, 'v')", "cache.get(None)"])
 def test_wrong_types(smscd, body):
     assert run(smscd, f"try:\n    await {body}\nexcept TypeError:\n    return 'TypeError'") == "TypeError"
 

@@ -54,8 +54,7 @@ WRONG = {
     ),
     "chain to no bind": ({"routing": {"default_chain": ["bind:nowhere"]}}, "nowhere"),
     "undefined variable": ({"script": "${SMSCD_NOT_DEFINED}"}, "SMSCD_NOT_DEFINED"),
-    "address that is none": ({"server": {"bind_address": "not.an.address"}}, "not.an.address"),
-    "redis url": ({"redis": {"url": "http://x"}}, "url", "http://x"),
+    "redis url": ({"redis": {"url": "http://x"}}, "redis.url", "unix://"),
     "rediss": ({"redis": {"url": "rediss://x"}}, "rediss"),
 }
 
@@ -65,6 +64,13 @@ def test_wrong_setting(smscd, case):
     settings, *words = WRONG[case]
     daemon = smscd(OPEN, start=False, **settings)
     fails(daemon, "smscd.conf", *words)
+
+
+def test_address_that_is_none(smscd):
+    daemon = smscd(start=False, server={"bind_address": "not.an.address"})
+    done = daemon.run("-c", daemon.conf_path)
+    assert done.returncode == 1
+    assert "bind_address" in done.stderr and "not.an.address" in done.stderr
 
 
 def test_says_the_line(smscd):
@@ -95,9 +101,9 @@ def test_missing_script(smscd):
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        (OPEN + "\ndef broken(:\n    pass\n", ["SyntaxError", "script.py", "line 11"]),
+        (OPEN + "\ndef broken(:\n    pass\n", ["SyntaxError", "script.py:10"]),
         (OPEN + "\nimport no_such_module_here\n", ["ModuleNotFoundError", "no_such_module_here"]),
-        (OPEN + "\n1 / 0\n", ["ZeroDivisionError", "script.py", "line 11"]),
+        (OPEN + "\n1 / 0\n", ["ZeroDivisionError", "script.py:10"]),
         (OPEN + "\nraise SystemExit(0)\n", ["SystemExit"]),
         (OPEN + '\n@smpp.on_pdu("no_such_sm")\nasync def x(pdu, session): pass\n', ["ValueError", "no_such_sm"]),
         (OPEN + '\n@smpp.on_session("binding")\nasync def x(session): pass\n', ["ValueError", "binding"]),

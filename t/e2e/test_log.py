@@ -144,7 +144,7 @@ def test_no_secret(smscd, upstream):
         log={"level": "debug"},
         binds=[{"name": "eu", "host": "127.0.0.1", "port": smsc.port, "system_id": "gw", "password": "hush-up"}],
     )
-    smsc.accept_bind()
+    smsc.accept_bind().close()
     with daemon.bind(password="hush-me") as esme:
         esme.submit()
     with daemon.connect() as esme:

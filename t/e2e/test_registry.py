@@ -71,8 +71,9 @@ def test_refused_bind_leaves_no_row(registered):
     with daemon.connect() as esme:
         esme.write(b"\0" * 16)
         esme.expect_closed()
-    daemon.bind("after")
+    after = daemon.bind("after")
     shows(redis, session_ids(daemon, 1)[0])
+    after.close()
 
 
 def test_rows_of_a_dead_worker(registered):
@@ -105,8 +106,9 @@ def test_rows_come_back_with_redis(registered):
 
 def test_nothing_left_at_the_end(registered):
     redis, daemon = registered
-    daemon.bind()
+    esme = daemon.bind()
     (one,) = session_ids(daemon, 1)
     shows(redis, one)
     assert daemon.stop() == 0
     shows(redis, one, there=False)
+    esme.close()

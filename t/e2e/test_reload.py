@@ -151,8 +151,8 @@ async def submit(pdu, session):
         seq = esme.send("submit_sm")
         daemon.wait_records("start")
         daemon.write_script(version(2))
-        daemon.signal(SIGHUP)
-        answers(daemon, other, "v2")
+        daemon.reload()
+        assert other.submit().message_id == "v2"
         (daemon.dir / "script.py.go").touch()
         assert esme.expect("submit_sm_resp", seq).message_id == "old"
 

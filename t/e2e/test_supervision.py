@@ -1,5 +1,6 @@
 """Workers that die, stop or drain, and what the others and the peers notice."""
 
+import itertools
 import signal
 
 import pytest
@@ -76,15 +77,16 @@ def with_upstream(smscd, upstream, workers=2, bind=None, **kwargs):
 
 def one_on_each(daemon):
     """{worker's pid: (system_id, connection)}, one for both workers."""
-    found = {}
-    for n in range(20):
-        esme = daemon.bind(f"e{n}")
-        pid = int(esme.submit(b"who").message_id)
-        if pid not in found:
-            found[pid] = (f"e{n}", esme)
-        if len(found) == 2:
-            return found
-    raise AssertionError("twenty sessions, all with one worker")
+    found, numbers = {}, itertools.count()
+
+    def both():
+        system_id = f"e{next(numbers)}"
+        esme = daemon.bind(system_id)
+        found.setdefault(int(esme.submit(b"who").message_id), (system_id, esme))
+        return len(found) == 2
+
+    proc.wait_until(both, what="a session with each worker")
+    return found
 
 
 def test_sessions_are_spread(smscd):
@@ -233,7 +235,7 @@ async def submit(pdu, session):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_drain(smscd, workers):
-    daemon = smscd(SCRIPT, workers=workers)
+    daemon = smscd(SCRIPT, workers=workers, drain_timeout_ms=5000)
     sessions = [daemon.bind(f"e{n}") for n in range(2)]
     seqs = [esme.send("submit_sm", short_message=b"slow") for esme in sessions]
     daemon.wait_records("slow", 2)
@@ -257,7 +259,7 @@ def test_drain_does_not_wait_for_ever(smscd):
 
 def test_drain_of_a_way_through_the_upstream(smscd, upstream):
     """What is in hand when SIGTERM comes still gets its answer from the upstream."""
-    daemon, conn = with_upstream(smscd, upstream)
+    daemon, conn = with_upstream(smscd, upstream, drain_timeout_ms=5000)
     esme = daemon.bind()
     seq = esme.send("submit_sm", short_message=b"via")
     sent = conn.expect("submit_sm")

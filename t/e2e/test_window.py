@@ -104,13 +104,27 @@ async def submit(pdu, session):
 
 
 def test_unbind_while_requests_wait(smscd):
-    """unbind is taken as it comes; what was in hand is answered first or falls with the session."""
+    """What is in hand is answered before the unbind."""
     daemon = smscd(GATE, server={"window": 5})
-    esme = daemon.bind()
-    flood(esme, 50)
-    daemon.wait_records("start", 5)
-    esme.call("unbind")
-    esme.expect_closed()
+    with daemon.bind() as esme, daemon.bind("other") as other:
+        flood(esme, 5)
+        daemon.wait_records("start", 5)
+        esme.send("unbind")
+        esme.enquire()
+        assert not esme.kept
+        other.submit(b"open")
+        seen = esme.expect_closed()
+    assert [p.command for p in seen] == ["submit_sm_resp"] * 5 + ["unbind_resp"]
+    assert {p.seq for p in seen[:5]} == set(range(1, 6))
+
+
+def test_unbind_does_not_wait_for_ever(smscd):
+    daemon = smscd(GATE, server={"window": 5, "response_timer_ms": 300})
+    with daemon.bind() as esme:
+        flood(esme, 50)
+        daemon.wait_records("start", 5)
+        esme.send("unbind")
+        assert [p.command for p in esme.expect_closed()][-1] == "unbind_resp"
     with daemon.bind("other") as other:
         assert other.submit(b"fast").status == raw.ESME_ROK
 

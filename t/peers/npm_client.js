@@ -1,9 +1,10 @@
-// An ESME on the npm package smpp: HOST PORT SYSTEM_ID PASSWORD COUNT WINDOW. Prints what came as one line of JSON.
+// An ESME on the npm package smpp: HOST PORT SYSTEM_ID PASSWORD COUNT WINDOW. Prints what came, in
+// order, as one line of JSON: ["answer", id, status] and ["receipt", id, stat].
 'use strict';
 const smpp = require('smpp');
 
 const [host, port, systemId, password, count, window] = process.argv.slice(2);
-const result = { answers: [], receipts: [] };
+const events = [];
 let sent = 0;
 let inHand = 0;
 
@@ -17,7 +18,7 @@ session.on('error', (error) => fail(error));
 session.on('enquire_link', (pdu) => session.send(pdu.response()));
 session.on('deliver_sm', (pdu) => {
   const text = String(pdu.short_message.message);
-  result.receipts.push([/id:(\S+)/.exec(text)[1], /stat:(\S+)/.exec(text)[1]]);
+  events.push(['receipt', /id:(\S+)/.exec(text)[1], /stat:(\S+)/.exec(text)[1]]);
   session.send(pdu.response());
   check();
 });
@@ -31,7 +32,7 @@ function fill() {
     };
     session.submit_sm(message, (pdu) => {
       inHand--;
-      result.answers.push([pdu.command_status, pdu.message_id]);
+      events.push(['answer', pdu.message_id, pdu.command_status]);
       fill();
       check();
     });
@@ -39,14 +40,14 @@ function fill() {
 }
 
 function check() {
-  if (result.answers.length < Number(count) || result.receipts.length < Number(count)) return;
+  if (events.length < 2 * Number(count)) return;
   session.unbind(() => {
     session.close();
-    console.log(JSON.stringify(result));
+    console.log(JSON.stringify(events));
   });
 }
 
 function fail(reason) {
-  console.error(String(reason), JSON.stringify([result.answers.length, result.receipts.length]));
+  console.error(`${reason} after ${events.length} events`);
   process.exit(1);
 }

@@ -10,6 +10,9 @@ function say(event) {
   console.log(JSON.stringify(event));
 }
 
+// What was said goes out before the end.
+process.on('SIGTERM', () => process.stdout.write('', () => process.exit(0)));
+
 const server = smpp.createServer((session) => {
   session.on('error', () => {});
   session.on('bind_transceiver', (pdu) => {

@@ -1,4 +1,5 @@
-"""An ESME on smpplib: HOST PORT SYSTEM_ID PASSWORD COUNT WINDOW. Prints what came as one line of JSON."""
+"""An ESME on smpplib: HOST PORT SYSTEM_ID PASSWORD COUNT WINDOW. Prints what came, in order, as one line
+of JSON: ["answer", id, status] and ["receipt", id, stat]."""
 
 import json
 import re
@@ -8,16 +9,16 @@ import smpplib.client
 
 host, port, system_id, password, count, window = sys.argv[1:]
 count, window = int(count), int(window)
-answers, receipts = [], []
+events = []
 
 
 def sent(pdu):
-    answers.append([pdu.status, pdu.message_id.decode()])
+    events.append(["answer", pdu.message_id.decode(), pdu.status])
 
 
 def received(pdu):
     text = pdu.short_message.decode()
-    receipts.append([re.search(r"id:(\S+)", text)[1], re.search(r"stat:(\S+)", text)[1]])
+    events.append(["receipt", re.search(r"id:(\S+)", text)[1], re.search(r"stat:(\S+)", text)[1]])
     return 0
 
 
@@ -27,8 +28,8 @@ client.set_message_received_handler(received)
 client.connect()
 client.bind_transceiver(system_id=system_id, password=password)
 submitted = 0
-while len(answers) < count or len(receipts) < count:
-    while submitted < count and submitted - len(answers) < window:
+while len(events) < 2 * count:
+    while submitted < count and submitted - sum(e[0] == "answer" for e in events) < window:
         client.send_message(
             source_addr="1000",
             destination_addr=f"4477009{submitted:05}",
@@ -39,4 +40,4 @@ while len(answers) < count or len(receipts) < count:
     client.read_once()
 client.unbind()
 client.disconnect()
-print(json.dumps({"answers": answers, "receipts": receipts}))
+print(json.dumps(events))

@@ -52,7 +52,7 @@ def gateway(smscd, smppsim):
     """The gateway example with one upstream, which sends one receipt in ten before its answer."""
 
     def make(workers=2):
-        sim = smppsim("--receipt-before-rate", "0.1", "--receipt-delay-ms", "5")
+        sim = smppsim("--receipt-before-rate", "10", "--receipt-delay-ms", "5")
         return start_gateway(smscd, [upstream_bind("carrier", sim.port)], workers)
 
     return make
@@ -75,11 +75,13 @@ def test_application(gateway, client):
         list(map(str, arguments)), env=environment(), capture_output=True, text=True, timeout=90, cwd="/tmp"
     )
     assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    ids = [message_id for status, message_id in result["answers"] if status == 0]
-    assert len(ids) == len(set(ids)) == COUNT
-    assert sorted(message_id for message_id, _ in result["receipts"]) == sorted(ids)
-    assert {stat for _, stat in result["receipts"]} == {"DELIVRD"}
+    events = json.loads(done.stdout)
+    answers = [message_id for kind, message_id, status in events if kind == "answer" and status == 0]
+    receipts = [message_id for kind, message_id, stat in events if kind == "receipt" and stat == "DELIVRD"]
+    assert len(answers) == len(set(answers)) == COUNT
+    assert sorted(receipts) == sorted(answers)
+    first = {message_id: kind for kind, message_id, _ in reversed(events)}
+    assert set(first.values()) == {"answer"}, "a receipt before the answer to its message"
 
 
 def test_kannel(gateway):

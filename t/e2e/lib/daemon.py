@@ -44,7 +44,7 @@ SANITIZER = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "UndefinedBe
 class Daemon:
     """Made by the fixture `smscd`. Everything lies in a short directory under /tmp: a socket's path has 107 octets."""
 
-    def __init__(self, script=OPEN, binary=None, environ=None, **settings):
+    def __init__(self, text=OPEN, binary=None, environ=None, **settings):
         self.dir = Path(tempfile.mkdtemp(prefix="smscd-", dir="/tmp"))
         self.script_path = self.dir / "script.py"
         self.conf_path = self.dir / "smscd.conf"
@@ -56,16 +56,19 @@ class Daemon:
         self.port = proc.free_port()
         self.allow_alerts = self.allow_leftovers = False
         self.process = self.log = None
-        self.write_script(script)
+        self.write_script(text)
         self.settings = self._settings(settings)
         self.write_conf()
 
     def _settings(self, given):
         server = {"bind_address": "127.0.0.1", "port": self.port, **given.pop("server", {})}
-        return {"script": "script.py", "workers": 1, "drain_timeout_ms": 3000, **given, "server": server}
+        return {"script": "script.py", "workers": 1, "drain_timeout_ms": 1000, **given, "server": server}
 
     def write_script(self, script, name="script.py"):
-        (self.dir / name).write_text(textwrap.dedent(script))
+        """At once, so that a reload never sees half of it."""
+        path = self.dir / name
+        path.with_suffix(".new").write_text(textwrap.dedent(script))
+        path.with_suffix(".new").replace(path)
 
     def write_conf(self, text=None):
         self.conf_path.write_text(libconfig.text(self.settings) if text is None else text)
@@ -107,11 +110,11 @@ class Daemon:
     def signal(self, number, pid=None):
         os.kill(pid or self.pid, number)
 
-    def reload(self, pid=None, pattern=r"(?i)reload|loaded"):
-        """SIGHUP, and the first line of the log about it."""
+    def reload(self):
+        """SIGHUP, and the master's word about what came of it."""
         mark = self.log.mark()
-        self.signal(signal.SIGHUP, pid)
-        return self.log.wait(pattern, since=mark)
+        self.signal(signal.SIGHUP)
+        return self.log.wait("master: reload", since=mark)
 
     # applications
     def connect(self, **kwargs):
