@@ -197,6 +197,8 @@ static void on_readable(EV_P_ ev_io *watcher, int revents)
     int fd = accept4(a->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd != -1)
         add_client(a, fd);
+    else if (errno == EMFILE || errno == ENFILE)
+        ev_io_stop(a->m->loop, &a->io); /* until admin_resume */
 }
 
 static int listen_on(const char *path)
@@ -236,6 +238,12 @@ struct admin *admin_new(struct master *m, char **error)
     a->io.data = a;
     ev_io_start(m->loop, &a->io);
     return a;
+}
+
+void admin_resume(struct admin *a)
+{
+    if (a)
+        ev_io_start(a->m->loop, &a->io);
 }
 
 void admin_free(struct admin **admin)

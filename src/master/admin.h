@@ -6,6 +6,8 @@
 
 /* NULL with *error (malloc'd). */
 struct admin *admin_new(struct master *m, char **error);
+/* Accepts again after it had no descriptor left; cheap, called a few times a second. */
+void admin_resume(struct admin *admin);
 void admin_free(struct admin **admin);
 
 #endif

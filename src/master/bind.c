@@ -100,13 +100,11 @@ uint64_t bind_send(struct bind *bind, const uint8_t *raw, size_t len, unsigned t
 
 void bind_refused_deliver(struct bind *bind, const char *why)
 {
-    uint64_t now = util_now_ms();
+    unsigned skipped;
     bind->refused++;
-    if (bind->refused_logged_ms && now - bind->refused_logged_ms < REFUSED_LOG_MS)
-        return;
-    bind->refused_logged_ms = now;
-    log_warn(bind->conns[0].name, "request refused with ESME_RX_T_APPN: %s (%llu so far)", why,
-             (unsigned long long)bind->refused);
+    if (quiet_may_log(&bind->refusals, REFUSED_LOG_MS, &skipped))
+        log_warn(bind->conns[0].name, "request refused with ESME_RX_T_APPN: %s (%llu so far)", why,
+                 (unsigned long long)bind->refused);
 }
 
 static void tell(struct proc *p, const struct msg_bind_state *state, uint64_t number)

@@ -4,6 +4,7 @@
 
 #include "master.h"
 #include "msg.h"
+#include "quiet.h"
 #include "session.h"
 
 struct bind_conn;
@@ -15,7 +16,7 @@ struct bind {
     struct session_conf session_conf;
     struct bind_conn *conns; /* conf->sessions */
     uint64_t refused;        /* deliver_sm refused to it with ESME_RX_T_APPN */
-    uint64_t refused_logged_ms;
+    struct quiet refusals;
 };
 
 /* What the readouts tell of one connection. */

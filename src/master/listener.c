@@ -13,6 +13,7 @@
 #include "log.h"
 #include "pick.h"
 #include "proc.h"
+#include "quiet.h"
 #include "registry.h"
 #include "util.h"
 
@@ -26,10 +27,9 @@ struct listener {
     int fd;
     ev_io io;
     bool started;
-    const char *paused; /* why it accepts nothing now, or NULL */
+    const char *paused; /* why it accepted nothing when it last tried, or NULL */
     char address[64];
-    uint64_t refusal_logged_ms;
-    unsigned refusals; /* since then, not logged */
+    struct quiet refusals;
 };
 
 static void pause_accepting(struct listener *l, const char *why)
@@ -52,18 +52,12 @@ static struct proc *choose(struct master *m)
     return i == -1 ? NULL : &m->procs[i];
 }
 
-/* Each refusal counts, but a flood of them does not flood the log. */
 static void log_refusal(struct listener *l, const char *addr)
 {
-    uint64_t now = util_now_ms();
-    if (now - l->refusal_logged_ms < REFUSAL_LOG_MS) {
-        l->refusals++;
-        return;
-    }
-    log_warn("listener", "connection from %s refused: max_connections_per_address (%u) is reached (%u more before)",
-             addr, l->m->conf->server.max_connections_per_address, l->refusals);
-    l->refusal_logged_ms = now;
-    l->refusals = 0;
+    unsigned skipped;
+    if (quiet_may_log(&l->refusals, REFUSAL_LOG_MS, &skipped))
+        log_warn("listener", "connection from %s refused: max_connections_per_address (%u) is reached (%u more before)",
+                 addr, l->m->conf->server.max_connections_per_address, skipped);
 }
 
 /* The address without its port, an IPv4 one the same whichever socket it came through. */
@@ -106,6 +100,9 @@ static bool accept_one(struct listener *l)
     }
     int fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd != -1) {
+        if (l->paused)
+            log_info("listener", "accepts again");
+        l->paused = NULL;
         hand_over(l, p, fd, &ss);
         return true;
     }
@@ -197,11 +194,8 @@ void listener_start(struct listener *l)
 
 void listener_resume(struct listener *l)
 {
-    if (!l || !l->started || !l->paused || !choose(l->m))
-        return;
-    log_info("listener", "accepts again");
-    l->paused = NULL;
-    ev_io_start(l->m->loop, &l->io);
+    if (l && l->started && l->paused && choose(l->m))
+        ev_io_start(l->m->loop, &l->io);
 }
 
 const char *listener_address(const struct listener *l)

@@ -13,6 +13,7 @@ smscd_SOURCES = \
 	src/master/notify.c src/master/notify.h \
 	src/master/pick.c src/master/pick.h \
 	src/master/proc.c src/master/proc.h \
+	src/master/quiet.h \
 	src/master/redis_server.c src/master/redis_server.h \
 	src/master/registry.c src/master/registry.h \
 	src/master/reload.c src/master/reload.h \

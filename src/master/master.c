@@ -215,6 +215,7 @@ static void on_tick(EV_P_ ev_timer *watcher, int revents)
             deliver_give_up(p, now - GIVE_UP_MS);
     }
     listener_resume(m->listener);
+    admin_resume(m->admin);
 }
 
 static void reopen_logs(struct master *m)

@@ -23,6 +23,7 @@
 #define ASK_S 0.01 /* between questions whether it answers */
 #define RESTART_MIN_MS 200
 #define RESTART_MAX_MS 5000
+#define WAITING_LOG_MS 5000
 #define STOP_S 30.         /* to write its data before SIGKILL */
 #define LEFTOVER_TRIES 200 /* of 50 ms */
 #define WHO "redis"
@@ -35,6 +36,7 @@ struct redis_server {
     char *program, *socket_path, *url, *log_path;
     pid_t pid;
     unsigned attempt;
+    uint64_t said_ms; /* that it is still being waited for */
     int ask_fd;
     ev_io answer;
     ev_timer timer;
@@ -203,9 +205,20 @@ void redis_server_start(struct redis_server *s)
     }
     s->pid = pid;
     s->state = STARTING;
+    s->said_ms = util_now_ms();
     ev_child_set(&s->child, pid, 0);
     ev_child_start(s->m->loop, &s->child);
     ask(s);
+}
+
+static void say_waiting(struct redis_server *s)
+{
+    uint64_t now = util_now_ms();
+    if (now - s->said_ms < WAITING_LOG_MS)
+        return;
+    s->said_ms = now;
+    log_warn(WHO, "redis-server (process %d) does not answer yet; it may be loading its data, see %s", (int)s->pid,
+             s->log_path);
 }
 
 static void on_timer(EV_P_ ev_timer *watcher, int revents)
@@ -214,6 +227,7 @@ static void on_timer(EV_P_ ev_timer *watcher, int revents)
     (void)revents;
     struct redis_server *s = watcher->data;
     if (s->state == STARTING) {
+        say_waiting(s);
         ask(s);
     } else if (s->state == DOWN) {
         redis_server_start(s);

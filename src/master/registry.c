@@ -7,12 +7,16 @@
 
 #include "log.h"
 #include "proc.h"
+#include "quiet.h"
 #include "util.h"
+
+#define REFUSAL_LOG_MS 1000
 
 struct registry {
     struct esme *sessions;
     struct group *addresses, *system_ids;
     unsigned bound;
+    struct quiet refusals;
 };
 
 struct registry *registry_new(void)
@@ -179,6 +183,14 @@ static void grant(struct proc *p, uint64_t session, uint32_t status)
         proc_kill(p, "its channel is full");
 }
 
+static void log_refusal(struct registry *r, const char *system_id, const char *addr, const char *why, unsigned limit)
+{
+    unsigned skipped;
+    if (quiet_may_log(&r->refusals, REFUSAL_LOG_MS, &skipped))
+        log_warn("registry", "bind of \"%s\" from %s refused: %s (%u; %u more refusals before)", system_id, addr, why,
+                 limit, skipped);
+}
+
 void registry_on_session_bind(void *owner, struct msg *msg)
 {
     struct proc *p = owner;
@@ -197,7 +209,7 @@ void registry_on_session_bind(void *owner, struct msg *msg)
     }
     const char *why = refusal(m, system_id, &limit);
     if (why) {
-        log_warn("registry", "bind of \"%s\" from %s refused: %s (%u)", system_id, esme->addr, why, limit);
+        log_refusal(m->registry, system_id, esme->addr, why, limit);
         grant(p, msg->session, ESME_RBINDFAIL);
         return;
     }
