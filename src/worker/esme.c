@@ -80,19 +80,56 @@ static void answer_message_id(struct esme *e, const struct py_call *call, const 
     session_reply_commit(e->session, n);
 }
 
+/* A response with more to it than a message_id: query_sm, submit_multi, data_sm. */
+static void answer_body(struct esme *e, const struct py_call *call, struct pdu_out *body)
+{
+    enum pdu_field bad;
+    body->command_id = call->command_id | SMPP_RESPONSE_BIT;
+    body->sequence_number = call->sequence_number;
+    size_t size = pdu_encoded_size(body);
+    uint8_t *to = session_reply_reserve(e->session, size);
+    if (!to)
+        return;
+    size_t n = pdu_encode(body, to, size, &bad);
+    if (n > 0)
+        session_reply_commit(e->session, n);
+    else
+        session_reply_status(e->session, call->command_id, call->fail_status, call->sequence_number);
+}
+
+static void generated_id(struct worker *w, struct pdu_out *body, char id[40])
+{
+    body->v[PDU_message_id].n = (uint32_t)gateway_message_id(&w->gateway, id);
+    body->v[PDU_message_id].p = (const uint8_t *)id;
+}
+
+/* cancel_sm_resp and replace_sm_resp have no body; the others have a message_id. */
+static void answer_accepted(struct esme *e, const struct py_call *call, const struct py_answer *answer)
+{
+    char id[40];
+    if (call->command_id == SMPP_cancel_sm || call->command_id == SMPP_replace_sm)
+        session_reply_status(e->session, call->command_id, ESME_ROK, call->sequence_number);
+    else if (answer->message_id)
+        answer_message_id(e, call, answer->message_id, answer->message_id_len);
+    else
+        answer_message_id(e, call, id, gateway_message_id(&e->esmes->worker->gateway, id));
+}
+
 static void answer_request(const struct py_call *call, const struct py_answer *answer)
 {
     struct esme *e = call->owner;
     struct worker *w = e->esmes->worker;
+    char id[40];
     if (!e->session) {
         stats_add(&w->stats->late_replies, 1);
+    } else if (answer->body && (answer->status == ESME_ROK || answer->body->tlvs)) {
+        if (!answer->message_id && answer->status == ESME_ROK && call->command_id != SMPP_query_sm)
+            generated_id(w, answer->body, id);
+        answer_body(e, call, answer->body);
     } else if (answer->status != ESME_ROK) {
         session_reply_status(e->session, call->command_id, answer->status, call->sequence_number);
-    } else if (answer->message_id) {
-        answer_message_id(e, call, answer->message_id, answer->message_id_len);
     } else {
-        char id[40];
-        answer_message_id(e, call, id, gateway_message_id(&w->gateway, id));
+        answer_accepted(e, call, answer);
     }
     esme_drop(e);
 }

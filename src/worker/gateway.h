@@ -29,7 +29,8 @@ struct gateway_ops {
     /* A request to an upstream. Returns its id (> 0), or 0 with *why when it was not taken; done is then not called. */
     uint64_t (*submit)(unsigned bind, const uint8_t *raw, size_t len, unsigned timeout_ms, unsigned flags,
                        gateway_done_fn *done, void *arg, enum msg_outcome *why);
-    /* A request to an ESME session, wherever it is. */
+    /* A request to an ESME session, wherever it is. An alert_notification has no answer: 0 with MSG_RESPONSE in *why
+     * when it was written, or an id whose outcome is MSG_RESPONSE once it was. */
     uint64_t (*send_to)(const char *session_id, const uint8_t *raw, size_t len, unsigned timeout_ms,
                         gateway_done_fn *done, void *arg, enum msg_outcome *why);
     /* The same to a receiving session of that system_id with little in hand. */

@@ -13,6 +13,7 @@
 struct presence {
     struct worker *worker;
     char *key;
+    char *index; /* the set of all workers' keys, so that nobody has to scan for them */
     ev_timer refresh;
     void (*cleared)(void *);
     void *cleared_arg;
@@ -43,6 +44,7 @@ void presence_add(struct presence *p, const struct esme_row *row)
              row->session_id, system_id, row->bind_type, row->client_addr, row->bound_at, w->args->node,
              w->args->index);
     store_call(w->store, NULL, NULL, "HSET", p->key, row->session_id, json, NULL);
+    store_call(w->store, NULL, NULL, "SADD", p->index, p->key, NULL);
     store_call(w->store, NULL, NULL, "EXPIRE", p->key, EXPIRE_SECONDS, NULL);
 }
 
@@ -83,6 +85,7 @@ void presence_clear(struct presence *p, void (*then)(void *), void *arg)
     p->cleared = then;
     p->cleared_arg = arg;
     ev_timer_stop(p->worker->loop, &p->refresh);
+    store_call(p->worker->store, NULL, NULL, "SREM", p->index, p->key, NULL);
     store_call(p->worker->store, on_cleared, p, "DEL", p->key, NULL);
 }
 
@@ -91,6 +94,7 @@ struct presence *presence_new(struct worker *worker)
     struct presence *p = xcalloc(1, sizeof(*p));
     p->worker = worker;
     p->key = xasprintf("%ssessions:%s:%u", worker->conf->redis.prefix, worker->args->node, worker->args->index);
+    p->index = xasprintf("%ssessions", worker->conf->redis.prefix);
     ev_timer_init(&p->refresh, on_refresh, REFRESH_SECONDS, REFRESH_SECONDS);
     ev_timer_start(worker->loop, &p->refresh);
     return p;

@@ -1,5 +1,6 @@
 /* The registry of sessions in Redis: one hash per worker, <prefix>sessions:<node>:<worker>, session_id → JSON. It ends
- * by itself when its worker is gone, and is written anew when Redis comes back. */
+ * by itself when its worker is gone, and is written anew when Redis comes back. The set <prefix>sessions has their
+ * keys. */
 #ifndef SMSCD_PRESENCE_H
 #define SMSCD_PRESENCE_H
 

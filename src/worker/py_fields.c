@@ -156,17 +156,31 @@ static int put_tlv_pairs(struct wire *w, PyObject *pairs)
     return list ? 0 : -1;
 }
 
-static int take_tlvs(struct pdu_out *out, PyObject *value)
+int py_tlvs_encode(PyObject *value, const uint8_t **octets, size_t *len)
 {
     struct wire w = wire_of(tlv_buffer, sizeof(tlv_buffer));
-    if ((PyDict_Check(value) || !PySequence_Check(value) ? put_tlv_mapping(&w, value) : put_tlv_pairs(&w, value)) < 0)
-        return -1;
-    if (w.error) {
-        PyErr_SetString(PyExc_ValueError, "tlvs: more than 66000 octets altogether");
+    bool pairs = PySequence_Check(value) && !PyDict_Check(value);
+    if (!pairs && !PyMapping_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "tlvs is a mapping or a list of pairs, not %s", Py_TYPE(value)->tp_name);
         return -1;
     }
-    out->tlvs = tlv_buffer;
-    out->tlvs_len = (uint32_t)wire_done(&w);
+    if ((pairs ? put_tlv_pairs(&w, value) : put_tlv_mapping(&w, value)) < 0)
+        return -1;
+    if (w.error) {
+        PyErr_Format(PyExc_ValueError, "tlvs: more than %d octets altogether", TLVS_MAX);
+        return -1;
+    }
+    *octets = tlv_buffer;
+    *len = wire_done(&w);
+    return 0;
+}
+
+static int take_tlvs(struct pdu_out *out, PyObject *value)
+{
+    size_t len;
+    if (py_tlvs_encode(value, &out->tlvs, &len) < 0)
+        return -1;
+    out->tlvs_len = (uint32_t)len;
     return 0;
 }
 
@@ -184,39 +198,49 @@ static int take_int(struct pdu_out *out, enum pdu_field f, PyObject *value)
     return 0;
 }
 
-static int take_text(struct pdu_out *out, enum pdu_field f, PyObject *value)
+int py_text_octets(const char *name, PyObject *value, const uint8_t **octets, size_t *len)
 {
     if (!PyUnicode_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "%s is a str, not %s", pdu_field_name(f), Py_TYPE(value)->tp_name);
+        PyErr_Format(PyExc_TypeError, "%s is a str, not %s", name, Py_TYPE(value)->tp_name);
         return -1;
     }
-    size_t n = (size_t)PyUnicode_GET_LENGTH(value);
     if (PyUnicode_READY(value) < 0)
         return -1;
-    if (PyUnicode_KIND(value) != PyUnicode_1BYTE_KIND || (n && memchr(PyUnicode_1BYTE_DATA(value), 0, n))) {
-        PyErr_Format(PyExc_ValueError, "%s has a character that is no octet: %R", pdu_field_name(f), value);
+    *len = (size_t)PyUnicode_GET_LENGTH(value);
+    if (PyUnicode_KIND(value) != PyUnicode_1BYTE_KIND || (*len && memchr(PyUnicode_1BYTE_DATA(value), 0, *len))) {
+        PyErr_Format(PyExc_ValueError, "%s has a character that is no octet: %R", name, value);
         return -1;
     }
-    out->v[f].p = PyUnicode_1BYTE_DATA(value);
-    out->v[f].n = (uint32_t)n;
+    *octets = PyUnicode_1BYTE_DATA(value);
     return 0;
+}
+
+static int take_text(struct pdu_out *out, enum pdu_field f, PyObject *value)
+{
+    size_t len;
+    if (py_text_octets(pdu_field_name(f), value, &out->v[f].p, &len) < 0)
+        return -1;
+    out->v[f].n = (uint32_t)len;
+    return 0;
+}
+
+/* The octets of a body: bytes, or a str as UTF-8. */
+static const char *body_octets(PyObject *value, Py_ssize_t *n)
+{
+    if (PyUnicode_Check(value))
+        return PyUnicode_AsUTF8AndSize(value, n);
+    if (!PyBytes_Check(value))
+        return (const char *)PyErr_Format(PyExc_TypeError, "short_message is bytes, not %s", Py_TYPE(value)->tp_name);
+    *n = PyBytes_GET_SIZE(value);
+    return PyBytes_AS_STRING(value);
 }
 
 static int take_short_message(struct pdu_out *out, PyObject *value)
 {
     Py_ssize_t n;
-    const char *p;
-    if (PyBytes_Check(value)) {
-        p = PyBytes_AS_STRING(value);
-        n = PyBytes_GET_SIZE(value);
-    } else if (PyUnicode_Check(value)) {
-        p = PyUnicode_AsUTF8AndSize(value, &n);
-        if (!p)
-            return -1;
-    } else {
-        PyErr_Format(PyExc_TypeError, "short_message is bytes, not %s", Py_TYPE(value)->tp_name);
+    const char *p = body_octets(value, &n);
+    if (!p)
         return -1;
-    }
     if (n > 254) {
         PyErr_Format(
             PyExc_ValueError,
@@ -228,6 +252,63 @@ static int take_short_message(struct pdu_out *out, PyObject *value)
     out->v[PDU_short_message].n = (uint32_t)n;
     return 0;
 }
+
+/* ---- destinations of submit_multi, section 4.5.1.1 ---- */
+
+long py_octet_attribute(PyObject *object, const char *name, long otherwise)
+{
+    PyObject *value = PyObject_GetAttrString(object, name);
+    long n = value ? PyLong_AsLong(value) : otherwise;
+    Py_XDECREF(value);
+    PyErr_Clear();
+    return n >= 0 && n <= 255 ? n : otherwise;
+}
+
+static int put_destination(struct wire *w, PyObject *to)
+{
+    const uint8_t *address;
+    size_t len;
+    bool list = py_octet_attribute(to, "is_distribution_list", 0);
+    if (py_text_octets("a destination", to, &address, &len) < 0)
+        return -1;
+    if (len == 0 || len > PDU_DEST_ADDR_MAX - 1) {
+        PyErr_Format(PyExc_ValueError, "a destination has 1-%d characters, not %R", PDU_DEST_ADDR_MAX - 1, to);
+        return -1;
+    }
+    wire_put_u8(w, list ? PDU_DEST_LIST : PDU_DEST_SME);
+    if (!list) {
+        wire_put_u8(w, (uint8_t)py_octet_attribute(to, "ton", 1));
+        wire_put_u8(w, (uint8_t)py_octet_attribute(to, "npi", 1));
+    }
+    wire_put_cstring(w, address, len);
+    return 0;
+}
+
+static int take_destinations(struct pdu_out *out, PyObject *value)
+{
+    static uint8_t octets[255 * (3 + PDU_DEST_ADDR_MAX)];
+    struct wire w = wire_of(octets, sizeof(octets));
+    if (PyUnicode_Check(value)) {
+        PyErr_SetString(PyExc_TypeError, "destinations is a list of addresses, not one str");
+        return -1;
+    }
+    PyObject *list = PySequence_Fast(value, "destinations is a list of addresses");
+    Py_ssize_t n = list ? PySequence_Fast_GET_SIZE(list) : -1;
+    if (list && (n < 1 || n > 254)) {
+        PyErr_Format(PyExc_ValueError, "destinations has 1-254 entries, not %zd", n);
+        n = -1;
+    }
+    for (Py_ssize_t i = 0; i < n; i++)
+        if (put_destination(&w, PySequence_Fast_GET_ITEM(list, i)) < 0)
+            n = -1;
+    Py_XDECREF(list);
+    out->v[PDU_dest_address].p = octets;
+    out->v[PDU_dest_address].n = (uint32_t)wire_done(&w);
+    out->v[PDU_dest_address].count = (uint8_t)(n < 0 ? 0 : n);
+    return n < 0 ? -1 : 0;
+}
+
+/* ---- the whole ---- */
 
 static const struct pdu_item *item_of(const struct pdu_layout *layout, enum pdu_field f)
 {
@@ -241,6 +322,8 @@ static int take_field(struct pdu_out *out, const struct pdu_layout *layout, PyOb
 {
     if (PyUnicode_CompareWithASCIIString(name, "tlvs") == 0)
         return take_tlvs(out, value);
+    if (PyUnicode_CompareWithASCIIString(name, "destinations") == 0 && item_of(layout, PDU_dest_address))
+        return take_destinations(out, value);
     PyObject *id = PyDict_GetItemWithError(field_ids, name);
     enum pdu_field f = id ? (enum pdu_field)PyLong_AsLong(id) : PDU_FIELD_COUNT;
     const struct pdu_item *item = id ? item_of(layout, f) : NULL;
@@ -256,7 +339,7 @@ static int take_field(struct pdu_out *out, const struct pdu_layout *layout, PyOb
     case PDU_OCTETS:
         return take_short_message(out, value);
     default:
-        PyErr_Format(PyExc_NotImplementedError, "%s is not built yet", pdu_field_name(f));
+        PyErr_Format(PyExc_TypeError, "%s has no field %R", layout->name, name);
         return -1;
     }
 }
@@ -276,13 +359,44 @@ static size_t encode(const struct pdu_out *out, const uint8_t **raw)
     return n;
 }
 
+/* data_sm has no short_message: the body travels as message_payload, behind the other parameters. */
+static int add_payload(struct pdu_out *out, PyObject *body)
+{
+    Py_ssize_t n = 0;
+    const char *p = body && body != Py_None ? body_octets(body, &n) : "";
+    struct wire w = wire_of(tlv_buffer, sizeof(tlv_buffer));
+    if (!p)
+        return -1;
+    if (n == 0)
+        return 0;
+    if (tag_seen(tlv_buffer, tlv_buffer + out->tlvs_len, SMPP_TLV_message_payload)) {
+        PyErr_SetString(PyExc_ValueError, "both short_message and MESSAGE_PAYLOAD are given");
+        return -1;
+    }
+    wire_take(&w, out->tlvs_len);
+    if (n > 0xffff || wire_left(&w) < (size_t)n + 4) {
+        PyErr_Format(PyExc_ValueError, "short_message has %zd octets, too many for message_payload", n);
+        return -1;
+    }
+    pdu_put_tlv(&w, SMPP_TLV_message_payload, p, (uint16_t)n);
+    out->tlvs = tlv_buffer;
+    out->tlvs_len = (uint32_t)wire_done(&w);
+    return 0;
+}
+
 size_t py_fields_encode(uint32_t command_id, PyObject *fields, const uint8_t **raw)
 {
     const struct pdu_layout *layout = pdu_layout(command_id);
     struct pdu_out out = {.command_id = command_id};
+    bool payload = command_id == SMPP_data_sm;
     PyObject *name, *value;
-    for (Py_ssize_t pos = 0; PyDict_Next(fields, &pos, &name, &value);)
-        if (value != Py_None && take_field(&out, layout, name, value) < 0)
+    for (Py_ssize_t pos = 0; PyDict_Next(fields, &pos, &name, &value);) {
+        if (value == Py_None || (payload && PyUnicode_CompareWithASCIIString(name, "short_message") == 0))
+            continue;
+        if (take_field(&out, layout, name, value) < 0)
             return 0;
+    }
+    if (payload && add_payload(&out, PyDict_GetItemString(fields, "short_message")) < 0)
+        return 0;
     return encode(&out, raw);
 }

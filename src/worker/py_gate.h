@@ -6,8 +6,9 @@
 #include "py_int.h"
 
 typedef struct {
-    PyObject_HEAD PyObject *callback, *context; /* the task's wake-up; NULL once it was scheduled */
-    char blocking;                              /* _asyncio_future_blocking: as of a future that is awaited */
+    PyObject_HEAD
+    PyObject *callback, *context; /* the task's wake-up; NULL once it was scheduled */
+    char blocking;                /* _asyncio_future_blocking: as of a future that is awaited */
     char cancelled;
 } Gate;
 

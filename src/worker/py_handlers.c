@@ -55,10 +55,6 @@ static int register_pdu(struct py_handlers *set, const char *name, PyObject *han
         PyErr_Format(PyExc_ValueError, "on_pdu(\"%s\"): no such command", name);
         return -1;
     }
-    if (slots[slot].command_id != SMPP_submit_sm && slots[slot].command_id != SMPP_deliver_sm) {
-        PyErr_Format(PyExc_NotImplementedError, "on_pdu(\"%s\") is not built yet", name);
-        return -1;
-    }
     Py_XSETREF(set->on_pdu[slot], Py_NewRef(handler));
     return 0;
 }

@@ -213,7 +213,7 @@ static void pdu_done(void *arg, PyObject *result)
 {
     struct active *a = arg;
     struct py_answer answer;
-    if (result && py_reply_read(result, &answer) == 0) {
+    if (result && py_reply_read(result, a->call.command_id, &answer) == 0) {
         a->call.answer(&a->call, &answer);
     } else {
         char what[64];
@@ -229,9 +229,37 @@ bool py_host_has_handler(uint32_t command_id)
     return slot >= 0 && py_handlers->on_pdu[slot];
 }
 
+/* An alert_notification is not answered, whatever the handler returns. */
+static void alert_done(void *arg, PyObject *result)
+{
+    struct active *a = arg;
+    if (!result) {
+        stats_add(&py_gateway->stats->handler_errors, 1);
+        py_log_exception("handler alert_notification");
+    }
+    active_put(a);
+}
+
+static void host_alert(const struct py_call *call, PyObject *handler, const struct pdu *pdu, struct py_session *session)
+{
+    PyObject *alert = py_alert_new(pdu);
+    PyObject *args[] = {alert, py_session_object(session)};
+    if (!alert) {
+        py_log_exception("alert_notification");
+        return;
+    }
+    py_task_run(handler, args, 2, py_gateway->conf->handler_timeout_ms, alert_done, active_take(call));
+    Py_DECREF(alert);
+}
+
 void py_host_pdu(const struct py_call *call, const struct pdu *pdu, struct py_session *session)
 {
     PyObject *handler = Py_NewRef(py_handlers->on_pdu[py_command_slot(pdu->command_id)]);
+    if (pdu->command_id == SMPP_alert_notification) {
+        host_alert(call, handler, pdu, session);
+        Py_DECREF(handler);
+        return;
+    }
     PyObject *object = py_pdu_borrow(pdu);
     PyObject *args[] = {object, py_session_object(session)};
     struct active *a = active_take(call);

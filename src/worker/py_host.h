@@ -34,6 +34,9 @@ struct py_answer {
     const char *message_id; /* NULL: the handler gave none */
     size_t message_id_len;
     const char *reason; /* of a rejected bind, for the log; may be NULL */
+    /* A response with more to it than a message_id (query_sm, submit_multi, data_sm): everything but its command_id and
+     * sequence_number; valid during the call. NULL: status and message_id are all. */
+    struct pdu_out *body;
 };
 
 /* A request that a handler is to answer. The caller fills a copy in; `answer` is called exactly once, perhaps before
@@ -48,7 +51,8 @@ struct py_call {
 
 /* Whether the script has a handler for that request. */
 bool py_host_has_handler(uint32_t command_id);
-/* Calls the handler of pdu->command_id, which there must be. pdu is needed only during the call. */
+/* Calls the handler of pdu->command_id, which there must be. pdu is needed only during the call. An alert_notification
+ * has no answer: `answer` is not called. */
 void py_host_pdu(const struct py_call *call, const struct pdu *pdu, struct py_session *session);
 /* Calls on_bind; rejects with ESME_RBINDFAIL when there is none. tls is for later. */
 void py_host_bind(const struct py_call *call, const struct pdu *pdu, const char *client_addr);

@@ -36,21 +36,34 @@ extern PyObject *py_SmppError, *py_UnknownBind, *py_BindDown, *py_SessionGone, *
     *py_CacheError;
 int py_exceptions_add(PyObject *module);
 
-/* py_pdu.c, py_types.c: each adds its types to the module. 0 or -1. */
-extern PyTypeObject py_Pdu_type, py_Reply_type, py_Bind_type, py_BindResult_type, py_Session_type, py_SmppResp_type;
+/* py_pdu.c, py_reply.c, py_resp.c, py_alert.c, py_types.c: each adds its types to the module. 0 or -1. */
+extern PyTypeObject py_Pdu_type, py_Bind_type, py_BindResult_type, py_Session_type;
 int py_pdu_add(PyObject *module);
+int py_reply_add(PyObject *module);
+int py_resp_add(PyObject *module);
+int py_alert_add(PyObject *module);
 int py_types_add(PyObject *module);
 /* A Pdu over octets that belong to the caller. py_pdu_release must follow: it drops the reference and copies
  * what the script has kept hold of. */
 PyObject *py_pdu_borrow(const struct pdu *pdu);
 void py_pdu_release(PyObject *pdu, bool suspended);
-/* Reads what a handler returned for a PDU. 0 and *answer (pointing into result), or -1 with an exception. */
-int py_reply_read(PyObject *result, struct py_answer *answer);
+/* Pdu.reply and Pdu.reply_query, for a request of pdu's command. */
+PyObject *py_reply(const struct pdu *pdu, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *py_reply_query(const struct pdu *pdu, PyObject *args, PyObject *kwargs);
+/* Reads what a handler returned for a request of that command. 0 and *answer (pointing into result and into what the
+ * next call overwrites), or -1 with an exception. */
+int py_reply_read(PyObject *result, uint32_t command_id, struct py_answer *answer);
+/* An entry of submit_multi: a str with ton, npi and is_distribution_list. New reference. */
+PyObject *py_destination_new(const struct pdu_dest *dest);
+/* What a handler gets for an alert_notification. New reference. */
+PyObject *py_alert_new(const struct pdu *pdu);
 PyObject *py_bind_new(const struct pdu *pdu, const char *client_addr);
 /* The same for on_bind: a BindResult, or the truth of the value. */
 int py_bind_result_read(PyObject *result, struct py_answer *answer);
 PyObject *py_session_object(struct py_session *session); /* borrowed */
-PyObject *py_smpp_resp_new(const uint8_t *raw, size_t len);
+PyObject *py_make_session(PyObject *module, PyObject *args, PyObject *kwargs);
+/* A whole response: QueryResp for query_sm_resp, else SmppResp. request_id: what it answers. */
+PyObject *py_resp_new(uint32_t request_id, const uint8_t *raw, size_t len);
 /* The name of a status, or "0x%08X". New reference. */
 PyObject *py_status_text(uint32_t status);
 /* A status given as name or vendor int. 0, or -1 with ValueError. */
@@ -67,10 +80,16 @@ size_t py_fields_encode(uint32_t command_id, PyObject *fields, const uint8_t **r
 /* A tag given by name or number. 0, or -1 with ValueError. */
 int py_tlv_tag(PyObject *key, uint16_t *tag);
 int py_fields_init(void);
+/* tlvs= of a reply: the octets, valid until the next call. 0, or -1 with ValueError or TypeError. */
+int py_tlvs_encode(PyObject *tlvs, const uint8_t **octets, size_t *len);
+/* An attribute that is an int 0-255, or `otherwise` when there is none. */
+long py_octet_attribute(PyObject *object, const char *name, long otherwise);
+/* The text of a field as octets of the str itself. 0, or -1 with an exception that names it. */
+int py_text_octets(const char *name, PyObject *value, const uint8_t **octets, size_t *len);
 
 /* py_send.c, py_cache.c, py_config.c, py_loop.c: functions of the module */
-PyObject *py_submit(PyObject *module, PyObject *const *args, Py_ssize_t n);
-PyObject *py_deliver(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *py_send_bind(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *py_send_session(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_cancel(PyObject *module, PyObject *ticket);
 PyObject *py_redis(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_redis_forget(PyObject *module, PyObject *const *args, Py_ssize_t n);

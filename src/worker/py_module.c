@@ -69,8 +69,11 @@ static PyMethodDef methods[] = {
     {"registered", py_registered, METH_O, "registered(kind) -> handler | list | None"},
     {"begin_load", py_begin_load, METH_NOARGS, "begin_load()"},
     {"end_load", py_end_load, METH_O, "end_load(ok)"},
-    {"submit", FAST(py_submit), METH_FASTCALL, "submit(bind, fields, timeout, on_late) -> (future, ticket)"},
-    {"deliver", FAST(py_deliver), METH_FASTCALL, "deliver(session_id, system_id, fields, timeout) -> (future, ticket)"},
+    {"send_bind", FAST(py_send_bind), METH_FASTCALL,
+     "send_bind(command, bind, fields, timeout, on_late) -> (future, ticket)"},
+    {"send_session", FAST(py_send_session), METH_FASTCALL,
+     "send_session(command, session_id, system_id, fields, timeout) -> (future, ticket)"},
+    {"make_session", FAST(py_make_session), METH_VARARGS | METH_KEYWORDS, "make_session(**row) -> Session"},
     {"cancel", py_cancel, METH_O, "cancel(ticket)"},
     {"redis", FAST(py_redis), METH_FASTCALL, "redis(*args) -> future"},
     {"redis_forget", FAST(py_redis_forget), METH_FASTCALL, "redis_forget(*args)"},
@@ -96,7 +99,8 @@ PyMODINIT_FUNC PyInit__siphon(void)
     PyObject *module = PyModule_Create(&definition);
     if (!module)
         return NULL;
-    if (py_exceptions_add(module) < 0 || py_types_add(module) < 0 || py_pdu_add(module) < 0 || py_fields_init() < 0)
+    if (py_exceptions_add(module) < 0 || py_types_add(module) < 0 || py_pdu_add(module) < 0 ||
+        py_reply_add(module) < 0 || py_resp_add(module) < 0 || py_alert_add(module) < 0 || py_fields_init() < 0)
         Py_CLEAR(module);
     return module;
 }

@@ -1,5 +1,5 @@
-/* Pdu, as handlers see it: a view of the received octets whose fields are made into Python objects when they are read;
- * and Reply, what a handler answers. */
+/* Pdu, as handlers see it: a view of the received octets whose fields are made into Python objects when they are read.
+ */
 #include "py_int.h"
 
 #include <stdlib.h>
@@ -8,17 +8,12 @@
 #include "util.h"
 
 typedef struct {
-    PyObject_HEAD const struct pdu *pdu; /* the session's during the handler's first step, then &own */
-    struct pdu *own;                     /* with a copy of the octets right behind it; NULL while borrowed */
+    PyObject_HEAD
+    const struct pdu *pdu; /* the session's during the handler's first step, then &own */
+    struct pdu *own;       /* with a copy of the octets right behind it; NULL while borrowed */
 } Pdu;
 
-typedef struct {
-    PyObject_HEAD uint32_t status;
-    PyObject *message_id; /* str, or NULL for none */
-    PyObject *octets;
-} Reply;
-
-PyTypeObject py_Pdu_type, py_Reply_type;
+PyTypeObject py_Pdu_type;
 
 /* ---- life ---- */
 
@@ -112,11 +107,16 @@ static PyObject *get_sequence_number(Pdu *self, void *unused)
 
 static PyObject *get_destinations(Pdu *self, void *unused)
 {
-    (void)self, (void)unused;
-    if (self->pdu->command_id != SMPP_submit_multi)
-        return PyList_New(0);
-    PyErr_SetString(PyExc_NotImplementedError, "Pdu.destinations is not built yet");
-    return NULL;
+    (void)unused;
+    PyObject *list = PyList_New(0);
+    struct pdu_dest dest;
+    for (uint32_t pos = 0; list && pdu_dest_next(self->pdu, &pos, &dest);) {
+        PyObject *one = py_destination_new(&dest);
+        if (!one || PyList_Append(list, one) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(one);
+    }
+    return list;
 }
 
 /* ---- optional parameters ---- */
@@ -295,116 +295,14 @@ static PyObject *get_receipt(Pdu *self, void *unused)
 
 /* ---- replies ---- */
 
-static PyObject *reply_new(uint32_t status, PyObject *message_id)
-{
-    if (message_id == Py_None)
-        message_id = NULL;
-    if (message_id && !PyUnicode_Check(message_id))
-        return PyErr_Format(PyExc_TypeError, "message_id is a str, not %s", Py_TYPE(message_id)->tp_name);
-    PyObject *octets = message_id ? PyUnicode_AsLatin1String(message_id) : NULL;
-    if (message_id && !octets)
-        return NULL;
-    if (octets &&
-        (PyBytes_GET_SIZE(octets) > 64 || memchr(PyBytes_AS_STRING(octets), 0, (size_t)PyBytes_GET_SIZE(octets)))) {
-        Py_DECREF(octets);
-        return PyErr_Format(PyExc_ValueError, "message_id is at most 64 octets without NUL: %R", message_id);
-    }
-    Reply *self = PyObject_New(Reply, &py_Reply_type);
-    if (!self) {
-        Py_XDECREF(octets);
-        return NULL;
-    }
-    self->status = status;
-    self->message_id = Py_XNewRef(message_id);
-    self->octets = octets;
-    return (PyObject *)self;
-}
-
-static void reply_dealloc(Reply *self)
-{
-    Py_XDECREF(self->message_id);
-    Py_XDECREF(self->octets);
-    PyObject_Free(self);
-}
-
 static PyObject *pdu_reply(Pdu *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
-    PyObject *message_id = NULL;
-    uint32_t status = ESME_ROK;
-    if (n > 0)
-        return PyErr_Format(PyExc_TypeError, "reply() takes keyword arguments only: message_id, command_status");
-    for (Py_ssize_t i = 0; i < (names ? PyTuple_GET_SIZE(names) : 0); i++) {
-        PyObject *name = PyTuple_GET_ITEM(names, i), *value = args[i];
-        if (PyUnicode_CompareWithASCIIString(name, "message_id") == 0) {
-            message_id = value;
-        } else if (PyUnicode_CompareWithASCIIString(name, "command_status") == 0) {
-            if (value != Py_None && py_status_from(value, &status) < 0)
-                return NULL;
-        } else if (PyUnicode_CompareWithASCIIString(name, "tlvs") == 0 ||
-                   PyUnicode_CompareWithASCIIString(name, "unsuccessful") == 0) {
-            if (value != Py_None)
-                return PyErr_Format(PyExc_ValueError, "reply(%U=): not for %s", name,
-                                    smpp_command_name(self->pdu->command_id));
-        } else {
-            return PyErr_Format(PyExc_TypeError, "reply() has no argument %R", name);
-        }
-    }
-    return reply_new(status, message_id);
+    return py_reply(self->pdu, args, n, names);
 }
 
 static PyObject *pdu_reply_query(Pdu *self, PyObject *args, PyObject *kwargs)
 {
-    (void)self, (void)args, (void)kwargs;
-    PyErr_SetString(PyExc_NotImplementedError, "Pdu.reply_query is not built yet");
-    return NULL;
-}
-
-int py_reply_read(PyObject *result, struct py_answer *answer)
-{
-    *answer = (struct py_answer){.status = ESME_ROK};
-    if (result == Py_None)
-        return 0;
-    if (!Py_IS_TYPE(result, &py_Reply_type)) {
-        PyErr_Format(PyExc_TypeError, "the handler returned %s where pdu.reply(...) or None is expected",
-                     Py_TYPE(result)->tp_name);
-        return -1;
-    }
-    Reply *reply = (Reply *)result;
-    answer->status = reply->status;
-    if (reply->octets) {
-        answer->message_id = PyBytes_AS_STRING(reply->octets);
-        answer->message_id_len = (size_t)PyBytes_GET_SIZE(reply->octets);
-    }
-    return 0;
-}
-
-static PyObject *reply_get_status(Reply *self, void *unused)
-{
-    (void)unused;
-    return py_status_text(self->status);
-}
-
-static PyObject *reply_get_message_id(Reply *self, void *unused)
-{
-    (void)unused;
-    return Py_NewRef(self->message_id ? self->message_id : Py_None);
-}
-
-static PyObject *reply_get_ok(Reply *self, void *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(self->status == ESME_ROK);
-}
-
-static PyObject *reply_repr(Reply *self)
-{
-    PyObject *status = py_status_text(self->status);
-    if (!status)
-        return NULL;
-    PyObject *text = PyUnicode_FromFormat("PduReply(command_status=%R, message_id=%R)", status,
-                                          self->message_id ? self->message_id : Py_None);
-    Py_DECREF(status);
-    return text;
+    return py_reply_query(self->pdu, args, kwargs);
 }
 
 static PyObject *pdu_repr(Pdu *self)
@@ -487,19 +385,18 @@ static PyGetSetDef pdu_getset[] = {
 
 static PyMethodDef pdu_methods[] = {
     {"reply", (PyCFunction)(void (*)(void))pdu_reply, METH_FASTCALL | METH_KEYWORDS,
-     "reply(*, command_status=\"ESME_ROK\", message_id=None) -> PduReply\n\nThe answer to return from the handler. "
-     "ValueError for an unknown status."},
+     "reply(*, command_status=\"ESME_ROK\", message_id=None, tlvs=None, unsuccessful=None) -> PduReply\n\n"
+     "The answer to return from the handler. command_status: a name of SMPP 3.4 section 5.1.3, or an int in the vendor "
+     "range 0x400-0x4FF. tlvs: data_sm only. unsuccessful: submit_sm_multi only, [(address, status)]. ValueError for "
+     "an "
+     "unknown status and for what the command's response does not have."},
     {"reply_query", (PyCFunction)(void (*)(void))pdu_reply_query, METH_VARARGS | METH_KEYWORDS,
-     "reply_query(*, message_state, message_id=None, final_date=\"\", error_code=0) -> PduReply"},
+     "reply_query(*, message_state, message_id=None, final_date=\"\", error_code=0) -> PduReply\n\n"
+     "The answer to a query_sm (section 4.8.2). message_state: 1-8 (section 5.2.28); message_id: that of the query "
+     "when "
+     "None; final_date: SMPP time format, \"\" when the state is not final; error_code: 0-255."},
     {"tlv", (PyCFunction)pdu_tlv_method, METH_O, "tlv(name_or_tag) -> bytes | None: the first optional parameter."},
     {NULL, NULL, 0, NULL},
-};
-
-static PyGetSetDef reply_getset[] = {
-    {"command_status", (getter)reply_get_status, NULL, "str: the status' name.", NULL},
-    {"message_id", (getter)reply_get_message_id, NULL, "str | None", NULL},
-    {"ok", (getter)reply_get_ok, NULL, "bool: command_status is ESME_ROK.", NULL},
-    {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyTypeObject py_Pdu_type = {
@@ -513,21 +410,9 @@ PyTypeObject py_Pdu_type = {
     .tp_getset = pdu_getset,
 };
 
-PyTypeObject py_Reply_type = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "siphon.smpp.PduReply",
-    .tp_doc = "What a handler returns: made by pdu.reply(...).",
-    .tp_basicsize = sizeof(Reply),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    .tp_dealloc = (destructor)reply_dealloc,
-    .tp_repr = (reprfunc)reply_repr,
-    .tp_getset = reply_getset,
-};
-
 int py_pdu_add(PyObject *module)
 {
-    if (PyType_Ready(&py_Pdu_type) < 0 || PyType_Ready(&py_Reply_type) < 0)
+    if (PyType_Ready(&py_Pdu_type) < 0)
         return -1;
-    if (PyModule_AddObjectRef(module, "Pdu", (PyObject *)&py_Pdu_type) < 0)
-        return -1;
-    return PyModule_AddObjectRef(module, "PduReply", (PyObject *)&py_Reply_type);
+    return PyModule_AddObjectRef(module, "Pdu", (PyObject *)&py_Pdu_type);
 }

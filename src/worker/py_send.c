@@ -8,6 +8,7 @@
 struct send {
     PyObject *future;  /* NULL once it was told or given up */
     PyObject *on_late; /* NULL: nobody asks */
+    uint32_t command_id;
 };
 
 static PyObject *name_create_future, *name_set_result, *name_set_exception, *name_done;
@@ -110,7 +111,7 @@ static PyObject *fail_class(enum msg_outcome outcome, bool sent, bool upstream)
 
 static void tell_late(struct send *s, const uint8_t *resp, size_t len)
 {
-    PyObject *value = resp ? py_smpp_resp_new(resp, len) : Py_NewRef(Py_None);
+    PyObject *value = resp ? py_resp_new(s->command_id, resp, len) : Py_NewRef(Py_None);
     PyObject *r = value ? PyObject_CallOneArg(s->on_late, value) : NULL;
     if (!r)
         py_log_exception("late answer");
@@ -122,7 +123,7 @@ static void tell_late(struct send *s, const uint8_t *resp, size_t len)
 static void told(struct send *s, enum msg_outcome outcome, bool sent, const uint8_t *resp, size_t len, bool upstream)
 {
     if (outcome == MSG_RESPONSE)
-        py_future_result(s->future, py_smpp_resp_new(resp, len));
+        py_future_result(s->future, py_resp_new(s->command_id, resp, len));
     else
         py_future_fail(s->future, fail_class(outcome, sent, upstream), outcome_text(outcome, sent));
     Py_CLEAR(s->future);
@@ -162,52 +163,62 @@ static long timeout_ms(PyObject *timeout)
     return ms > 0 ? ms : 1;
 }
 
-static struct send *send_new(PyObject *on_late)
+static struct send *send_new(uint32_t command_id, PyObject *on_late)
 {
     PyObject *future = py_future_new();
     if (!future)
         return NULL;
     struct send *s = xmalloc(sizeof(*s));
     s->future = future;
+    s->command_id = command_id;
     s->on_late = on_late && on_late != Py_None ? Py_NewRef(on_late) : NULL;
     return s;
 }
 
-/* (future, ticket). A send that was not taken has a future that has failed already and the ticket 0. */
+/* (future, ticket). What was not taken has a future that has failed already and the ticket 0; so has an
+ * alert_notification that is on its way, with a future that is done, as nothing answers it. */
 static PyObject *sent(struct send *s, uint64_t id, enum msg_outcome why, bool upstream)
 {
+    uint8_t written[SMPP_HEADER_SIZE];
     PyObject *future = Py_NewRef(s->future);
-    if (id == 0) {
+    if (id == 0 && why == MSG_RESPONSE) {
+        pdu_put_header(written, s->command_id, ESME_ROK, 0);
+        py_future_result(future, py_resp_new(s->command_id, written, sizeof(written)));
+    } else if (id == 0) {
         py_future_fail(future, fail_class(why, false, upstream), outcome_text(why, false));
-        send_free(s);
     }
+    if (id == 0)
+        send_free(s);
     return Py_BuildValue("(NK)", future, (unsigned long long)id);
 }
 
-static int check_args(const char *usage, PyObject *const *args, Py_ssize_t n, Py_ssize_t want)
+/* The command of a send helper, by the standard's name. 0 with ValueError. */
+static uint32_t command_of(PyObject *name)
 {
-    if (n == want && PyUnicode_Check(args[0]) && PyDict_Check(args[1]))
-        return 0;
-    PyErr_SetString(PyExc_TypeError, usage);
-    return -1;
+    const char *text = PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : NULL;
+    uint32_t id = text ? smpp_command_by_name(text) : 0;
+    if (id == 0 || id & SMPP_RESPONSE_BIT)
+        PyErr_Format(PyExc_ValueError, "no request is called %R", name);
+    return id & SMPP_RESPONSE_BIT ? 0 : id;
 }
 
-/* submit(bind: str, fields: dict, timeout: float | None, on_late) -> (future, ticket) */
-PyObject *py_submit(PyObject *module, PyObject *const *args, Py_ssize_t n)
+/* send_bind(command, bind: str, fields: dict, timeout: float | None, on_late) -> (future, ticket) */
+PyObject *py_send_bind(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     (void)module;
-    if (check_args("submit(bind: str, fields: dict, timeout, on_late)", args, n, 4) < 0)
-        return NULL;
-    const char *name = PyUnicode_AsUTF8(args[0]);
+    if (n != 5 || !PyUnicode_Check(args[1]) || !PyDict_Check(args[2]))
+        return PyErr_Format(PyExc_TypeError, "send_bind(command, bind: str, fields: dict, timeout, on_late)");
+    uint32_t command = command_of(args[0]);
+    const char *name = PyUnicode_AsUTF8(args[1]);
     int bind = name ? conf_bind_index(py_gateway->conf, name) : -1;
-    long timeout = timeout_ms(args[2]);
+    long timeout = command ? timeout_ms(args[3]) : -1;
     const uint8_t *raw;
     if (!name || timeout < 0)
         return NULL;
     if (bind < 0)
-        return PyErr_Format(py_UnknownBind, "no bind %R is configured", args[0]);
-    size_t len = py_fields_encode(SMPP_submit_sm, args[1], &raw);
-    struct send *s = len ? send_new(args[3]) : NULL;
+        return PyErr_Format(py_UnknownBind, "no bind %R is configured", args[1]);
+    size_t len = py_fields_encode(command, args[2], &raw);
+    struct send *s = len ? send_new(command, args[4]) : NULL;
     if (!s)
         return NULL;
     enum msg_outcome why = MSG_BIND_DOWN;
@@ -216,24 +227,22 @@ PyObject *py_submit(PyObject *module, PyObject *const *args, Py_ssize_t n)
     return sent(s, id, why, true);
 }
 
-/* deliver(session_id: str | None, system_id: str | None, fields: dict, timeout: float | None) -> (future, ticket); one
- * of the two names the target. */
-PyObject *py_deliver(PyObject *module, PyObject *const *args, Py_ssize_t n)
+/* send_session(command, session_id: str | None, system_id: str | None, fields: dict, timeout: float | None) -> (future,
+ * ticket); one of the two names the target. */
+PyObject *py_send_session(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     (void)module;
-    bool by_session = n == 4 && args[0] != Py_None;
-    if (n != 4 || !PyUnicode_Check(args[by_session ? 0 : 1]) || !PyDict_Check(args[2])) {
-        PyErr_SetString(PyExc_TypeError,
-                        "deliver(session_id: str | None, system_id: str | None, fields: dict, timeout)");
-        return NULL;
-    }
-    const char *target = PyUnicode_AsUTF8(args[by_session ? 0 : 1]);
-    long timeout = timeout_ms(args[3]);
+    bool by_session = n == 5 && args[1] != Py_None;
+    if (n != 5 || !PyUnicode_Check(args[by_session ? 1 : 2]) || !PyDict_Check(args[3]))
+        return PyErr_Format(PyExc_TypeError, "session_id is a str, or else system_id is");
+    uint32_t command = command_of(args[0]);
+    const char *target = PyUnicode_AsUTF8(args[by_session ? 1 : 2]);
+    long timeout = command ? timeout_ms(args[4]) : -1;
     const uint8_t *raw;
     if (!target || timeout < 0)
         return NULL;
-    size_t len = py_fields_encode(SMPP_deliver_sm, args[2], &raw);
-    struct send *s = len ? send_new(NULL) : NULL;
+    size_t len = py_fields_encode(command, args[3], &raw);
+    struct send *s = len ? send_new(command, NULL) : NULL;
     if (!s)
         return NULL;
     enum msg_outcome why = MSG_NO_SESSION;

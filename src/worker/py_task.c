@@ -19,7 +19,8 @@ enum carrier_state {
 
 /* The coroutine of an idle task, which becomes the carrier of a handler's coroutine. */
 typedef struct carrier {
-    PyObject_HEAD enum carrier_state state;
+    PyObject_HEAD
+    enum carrier_state state;
     PyObject *task;
     Gate *gate;
     PyObject *coro, *yielded, *context;

@@ -1,4 +1,4 @@
-/* Bind, BindResult, Session and SmppResp: the small objects that handlers see; and the exceptions. */
+/* Bind, BindResult and Session: the small objects that handlers see; and the exceptions. */
 #include "py_int.h"
 
 #include <structmember.h>
@@ -46,12 +46,14 @@ int py_status_from(PyObject *value, uint32_t *status)
 /* ---- Bind ---- */
 
 typedef struct {
-    PyObject_HEAD PyObject *system_id, *password, *client_addr, *bind_type, *system_type, *addr_range;
+    PyObject_HEAD
+    PyObject *system_id, *password, *client_addr, *bind_type, *system_type, *addr_range;
     int interface_version;
 } Bind;
 
 typedef struct {
-    PyObject_HEAD char accept;
+    PyObject_HEAD
+    char accept;
     uint32_t status;
     PyObject *reason;
     PyObject *reason_utf8;
@@ -259,7 +261,8 @@ PyTypeObject py_BindResult_type = {
 /* ---- Session ---- */
 
 typedef struct {
-    PyObject_HEAD PyObject *kind, *session_id, *system_id, *client_addr, *bind_type, *bind, *peer_system_id, *node;
+    PyObject_HEAD
+    PyObject *kind, *session_id, *system_id, *client_addr, *bind_type, *bind, *peer_system_id, *node;
     double bound_at;
     unsigned worker;
 } Session;
@@ -285,6 +288,33 @@ struct py_session *py_session_new(const struct py_session_info *info)
     self->bound_at = info->bound_at;
     self->worker = py_gateway->worker;
     return (struct py_session *)self;
+}
+
+/* make_session(**row): a Session of another worker or node, as the registry has it. */
+PyObject *py_make_session(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    (void)module;
+    static char *names[] = {"session_id", "system_id", "client_addr", "bind_type", "bound_at", "node", "worker", NULL};
+    PyObject *session_id, *system_id, *client_addr, *bind_type, *node;
+    double bound_at;
+    unsigned worker;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "$UUUUdUI:make_session", names, &session_id, &system_id,
+                                     &client_addr, &bind_type, &bound_at, &node, &worker))
+        return NULL;
+    Session *self = PyObject_New(Session, &py_Session_type);
+    if (!self)
+        return NULL;
+    self->kind = PyUnicode_InternFromString("esme");
+    self->session_id = Py_NewRef(session_id);
+    self->system_id = Py_NewRef(system_id);
+    self->client_addr = Py_NewRef(client_addr);
+    self->bind_type = Py_NewRef(bind_type);
+    self->bind = Py_NewRef(Py_None);
+    self->peer_system_id = Py_NewRef(Py_None);
+    self->node = Py_NewRef(node);
+    self->bound_at = bound_at;
+    self->worker = worker;
+    return (PyObject *)self;
 }
 
 void py_session_free(struct py_session **session)
@@ -343,100 +373,6 @@ PyTypeObject py_Session_type = {
     .tp_members = session_members,
 };
 
-/* ---- SmppResp ---- */
-
-typedef struct {
-    PyObject_HEAD uint32_t status;
-    PyObject *message_id, *tlv_list;
-} SmppResp;
-
-PyObject *py_smpp_resp_new(const uint8_t *raw, size_t len)
-{
-    struct pdu pdu;
-    uint32_t error = pdu_decode(&pdu, raw, len);
-    SmppResp *self = PyObject_New(SmppResp, &py_SmppResp_type);
-    if (!self)
-        return NULL;
-    bool readable = error == ESME_ROK;
-    self->status = pdu.command_status;
-    self->message_id = readable ? field_text(&pdu, PDU_message_id) : PyUnicode_FromString("");
-    self->tlv_list = readable && pdu.tlv_off < pdu.command_length ? py_tlv_list(&pdu) : PyList_New(0);
-    if (PyErr_Occurred())
-        Py_CLEAR(self);
-    return (PyObject *)self;
-}
-
-static void smpp_resp_dealloc(SmppResp *self)
-{
-    Py_XDECREF(self->message_id);
-    Py_XDECREF(self->tlv_list);
-    PyObject_Free(self);
-}
-
-static PyObject *smpp_resp_ok(SmppResp *self, void *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(self->status == ESME_ROK);
-}
-
-static PyObject *smpp_resp_status(SmppResp *self, void *unused)
-{
-    (void)unused;
-    return py_status_text(self->status);
-}
-
-static PyObject *smpp_resp_tlvs(SmppResp *self, void *unused)
-{
-    (void)unused;
-    PyObject *dict = PyDict_New();
-    for (Py_ssize_t i = 0; dict && i < PyList_GET_SIZE(self->tlv_list); i++) {
-        PyObject *pair = PyList_GET_ITEM(self->tlv_list, i);
-        if (!PyDict_SetDefault(dict, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1)))
-            Py_CLEAR(dict);
-    }
-    return dict;
-}
-
-static PyObject *smpp_resp_unsuccessful(SmppResp *self, void *unused)
-{
-    (void)self, (void)unused;
-    return PyList_New(0);
-}
-
-static PyObject *smpp_resp_repr(SmppResp *self)
-{
-    PyObject *status = py_status_text(self->status);
-    PyObject *text =
-        status ? PyUnicode_FromFormat("SmppResp(command_status=%R, message_id=%R)", status, self->message_id) : NULL;
-    Py_XDECREF(status);
-    return text;
-}
-
-static PyMemberDef smpp_resp_members[] = {
-    {"message_id", T_OBJECT, offsetof(SmppResp, message_id), READONLY, "str: the peer's id, or \"\"."},
-    {"tlv_list", T_OBJECT, offsetof(SmppResp, tlv_list), READONLY, "list[tuple[int, bytes]]"},
-    {NULL, 0, 0, 0, NULL},
-};
-
-static PyGetSetDef smpp_resp_getset[] = {
-    {"ok", (getter)smpp_resp_ok, NULL, "bool: command_status is ESME_ROK.", NULL},
-    {"command_status", (getter)smpp_resp_status, NULL, "str: the status' name, or 0x%08X when it has none.", NULL},
-    {"tlvs", (getter)smpp_resp_tlvs, NULL, "dict[int, bytes]: optional parameters.", NULL},
-    {"unsuccessful", (getter)smpp_resp_unsuccessful, NULL, "list: of submit_multi, section 4.5.2.1.", NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
-PyTypeObject py_SmppResp_type = {
-    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "siphon.smpp.SmppResp",
-    .tp_doc = "A peer's answer to something we sent. A negative one is a value, not an exception.",
-    .tp_basicsize = sizeof(SmppResp),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-    .tp_dealloc = (destructor)smpp_resp_dealloc,
-    .tp_repr = (reprfunc)smpp_resp_repr,
-    .tp_members = smpp_resp_members,
-    .tp_getset = smpp_resp_getset,
-};
-
 /* ---- the module ---- */
 
 static PyObject *exception_add(PyObject *module, const char *name, const char *full, PyObject *bases, const char *doc)
@@ -473,10 +409,7 @@ int py_types_add(PyObject *module)
     static const struct {
         const char *name;
         PyTypeObject *type;
-    } types[] = {{"Bind", &py_Bind_type},
-                 {"BindResult", &py_BindResult_type},
-                 {"Session", &py_Session_type},
-                 {"SmppResp", &py_SmppResp_type}};
+    } types[] = {{"Bind", &py_Bind_type}, {"BindResult", &py_BindResult_type}, {"Session", &py_Session_type}};
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         if (PyType_Ready(types[i].type) < 0 ||
             PyModule_AddObjectRef(module, types[i].name, (PyObject *)types[i].type) < 0)

@@ -84,20 +84,24 @@ void upstream_state(struct upstreams *upstreams, const struct msg *msg)
     }
 }
 
-/* deliver_sm_resp and data_sm_resp have a message_id, unused and empty (section 4.6.2); errors have no body. */
+/* deliver_sm_resp and data_sm_resp have a message_id (sections 4.6.2, 4.7.2), empty unless the handler gave one; errors
+ * have no body, but for the parameters a handler gave to data_sm. */
 static void answer_deliver(const struct py_call *call, const struct py_answer *answer)
 {
     struct worker *w = call->owner;
-    uint8_t body[SMPP_HEADER_SIZE + 1] = {0};
-    bool ok = answer->status == ESME_ROK;
-    size_t n = ok ? sizeof(body) : SMPP_HEADER_SIZE;
-    struct wire wire = wire_of(body, n);
-    wire_put_u32(&wire, (uint32_t)n);
-    wire_put_u32(&wire, call->command_id | SMPP_RESPONSE_BIT);
-    wire_put_u32(&wire, answer->status);
-    wire_put_u32(&wire, call->sequence_number);
-    if (w->chan)
-        chan_data(w->chan, MSG_DELIVER_DONE, call->id, call->session, body, n, NULL, 0);
+    struct pdu_out plain = {.command_status = answer->status, .header_only = answer->status != ESME_ROK};
+    struct pdu_out *out = answer->body ? answer->body : &plain;
+    enum pdu_field bad;
+    out->command_id = call->command_id | SMPP_RESPONSE_BIT;
+    out->sequence_number = call->sequence_number;
+    if (!answer->body && answer->message_id && call->command_id == SMPP_data_sm) {
+        out->v[PDU_message_id].p = (const uint8_t *)answer->message_id;
+        out->v[PDU_message_id].n = (uint32_t)answer->message_id_len;
+    }
+    size_t size = pdu_encoded_size(out);
+    uint8_t *body = w->chan ? chan_begin(w->chan, size) : NULL;
+    if (body)
+        chan_send(w->chan, MSG_DELIVER_DONE, call->id, call->session, pdu_encode(out, body, size, &bad));
 }
 
 static void deliver(struct worker *w, struct upstream *u, const struct py_call *call, const struct pdu *pdu)

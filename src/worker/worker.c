@@ -52,7 +52,8 @@ static uint64_t gateway_submit(unsigned bind, const uint8_t *raw, size_t len, un
     wire_put_u32(&w, timeout_ms);
     wire_put_u8(&w, (uint8_t)flags);
     if (id && worker.chan && chan_data(worker.chan, MSG_SUBMIT, id, 0, head, sizeof(head), raw, len)) {
-        stats_add(&worker.stats->submit_sm_out, 1);
+        if (pdu_raw_command_id(raw) == SMPP_submit_sm)
+            stats_add(&worker.stats->submit_sm_out, 1);
         return id;
     }
     sends_drop(worker.sends, id);
@@ -82,7 +83,12 @@ static uint64_t send_local(struct session *session, const uint8_t *raw, size_t l
                            gateway_done_fn *done, void *arg, enum msg_outcome *why)
 {
     enum session_outcome outcome = SESSION_REFUSED;
-    uint64_t id = sends_add(worker.sends, false, done, arg), ticket;
+    uint64_t id, ticket;
+    if (pdu_raw_command_id(raw) == SMPP_alert_notification) {
+        *why = session_send_alert(session, raw, len) ? MSG_RESPONSE : MSG_WINDOW_FULL;
+        return 0;
+    }
+    id = sends_add(worker.sends, false, done, arg);
     *why = MSG_WINDOW_FULL;
     if (id == 0)
         return 0;
@@ -93,7 +99,8 @@ static uint64_t send_local(struct session *session, const uint8_t *raw, size_t l
         return 0;
     }
     sends_set_local(worker.sends, id, session, ticket);
-    stats_add(&worker.stats->deliver_sm_out, 1);
+    if (pdu_raw_command_id(raw) == SMPP_deliver_sm)
+        stats_add(&worker.stats->deliver_sm_out, 1);
     return id;
 }
 
@@ -246,45 +253,10 @@ static void on_result(void *owner, struct msg *msg)
     sends_done(worker.sends, msg->id, (enum msg_outcome)outcome, sent, late, w.p, wire_left(&w));
 }
 
-/* A send of another worker's to a session of ours. */
-struct forward {
-    uint64_t id;
-};
-
-static void send_result(uint64_t id, enum msg_outcome outcome, bool sent, const uint8_t *resp, size_t len)
-{
-    const uint8_t head[3] = {(uint8_t)outcome, sent, 0};
-    if (worker.chan)
-        chan_data(worker.chan, MSG_RESULT, id, 0, head, sizeof(head), resp, resp ? len : 0);
-}
-
-static void forward_done(void *arg, enum session_outcome outcome, bool sent, const uint8_t *resp, size_t len)
-{
-    struct forward *f = arg;
-    send_result(f->id, (enum msg_outcome)outcome, sent, resp, len);
-    free(f);
-}
-
 static void on_send_to(void *owner, struct msg *msg)
 {
     (void)owner;
-    struct wire w = wire_of(msg->body, msg->len);
-    uint32_t timeout_ms = wire_get_u32(&w);
-    enum msg_outcome why = MSG_NO_SESSION;
-    struct session *session = w.error ? NULL : esme_session(worker.esmes, msg->session, &why);
-    if (!session) {
-        send_result(msg->id, why, false, NULL, 0);
-        return;
-    }
-    enum session_outcome outcome = SESSION_REFUSED;
-    struct forward *f = xmalloc(sizeof(*f));
-    f->id = msg->id;
-    if (session_send(session, w.p, wire_left(&w), timeout_ms, 0, forward_done, f, &outcome)) {
-        stats_add(&worker.stats->deliver_sm_out, 1);
-        return;
-    }
-    free(f);
-    send_result(msg->id, (enum msg_outcome)outcome, false, NULL, 0);
+    forwards_add(worker.forwards, msg);
 }
 
 /* ---- the end ---- */
@@ -449,6 +421,7 @@ static void worker_init(const struct worker_args *args)
     worker.sends = sends_new();
     worker.esmes = esmes_new(&worker);
     worker.upstreams = upstreams_new(&worker);
+    worker.forwards = forwards_new(&worker);
     gateway_init(&worker);
 }
 

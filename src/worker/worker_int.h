@@ -4,6 +4,7 @@
 
 #include "chan.h"
 #include "esme.h"
+#include "forward.h"
 #include "gateway.h"
 #include "presence.h"
 #include "sends.h"
@@ -23,6 +24,7 @@ struct worker {
     struct sends *sends;
     struct esmes *esmes;
     struct upstreams *upstreams;
+    struct forwards *forwards;
     struct presence *presence;
     struct session_conf session_conf; /* of ESME sessions */
     struct gateway gateway;

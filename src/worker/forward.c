@@ -1,0 +1,104 @@
+/* SEND_TO: requests of other workers for ESME sessions of ours. They are sent a turn of the loop later, after Python
+ * has run: a receipt that another worker found in Redis does not pass the answer to its message, whose handler waits
+ * here for its own reply from Redis and finds it in the same turn. */
+#include "forward.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+#include "worker_int.h"
+
+/* What is kept of a SEND_TO, followed by its PDU. */
+struct held {
+    uint64_t id, session;
+    uint32_t timeout_ms, len;
+};
+
+/*  buf ... len ... cap; holds what one read of the channel brings */
+struct forwards {
+    struct worker *worker;
+    struct io_task task;
+    uint8_t *buf;
+    size_t len, cap;
+};
+
+/* One that is on its way. */
+struct forward {
+    struct worker *worker;
+    uint64_t id;
+};
+
+static void send_result(struct worker *w, uint64_t id, enum msg_outcome outcome, bool sent, const uint8_t *resp,
+                        size_t len)
+{
+    const uint8_t head[3] = {(uint8_t)outcome, sent, 0};
+    if (w->chan)
+        chan_data(w->chan, MSG_RESULT, id, 0, head, sizeof(head), resp, resp ? len : 0);
+}
+
+static void on_done(void *arg, enum session_outcome outcome, bool sent, const uint8_t *resp, size_t len)
+{
+    struct forward *f = arg;
+    send_result(f->worker, f->id, (enum msg_outcome)outcome, sent, resp, len);
+    free(f);
+}
+
+static void send_held(struct worker *w, const struct held *held, const uint8_t *raw)
+{
+    enum msg_outcome why = MSG_NO_SESSION;
+    struct session *session = esme_session(w->esmes, held->session, &why);
+    if (!session) {
+        send_result(w, held->id, why, false, NULL, 0);
+        return;
+    }
+    enum session_outcome outcome = SESSION_REFUSED;
+    struct forward *f = xmalloc(sizeof(*f));
+    *f = (struct forward){.worker = w, .id = held->id};
+    if (session_send(session, raw, held->len, held->timeout_ms, 0, on_done, f, &outcome)) {
+        stats_add(&w->stats->deliver_sm_out, 1);
+        return;
+    }
+    free(f);
+    send_result(w, held->id, (enum msg_outcome)outcome, false, NULL, 0);
+}
+
+static void run(struct io_task *task)
+{
+    struct forwards *f = CONTAINER_OF(task, struct forwards, task);
+    for (size_t at = 0; at < f->len;) {
+        struct held held;
+        memcpy(&held, f->buf + at, sizeof(held));
+        send_held(f->worker, &held, f->buf + at + sizeof(held));
+        at += sizeof(held) + held.len;
+    }
+    f->len = 0;
+}
+
+void forwards_add(struct forwards *f, const struct msg *msg)
+{
+    struct wire w = wire_of(msg->body, msg->len);
+    struct held held = {.id = msg->id, .session = msg->session, .timeout_ms = wire_get_u32(&w)};
+    if (w.error || wire_left(&w) < SMPP_HEADER_SIZE) {
+        send_result(f->worker, msg->id, MSG_NO_SESSION, false, NULL, 0);
+        return;
+    }
+    held.len = (uint32_t)wire_left(&w);
+    size_t need = f->len + sizeof(held) + held.len;
+    if (need > f->cap) {
+        f->cap = 2 * need;
+        f->buf = xrealloc(f->buf, f->cap);
+    }
+    memcpy(f->buf + f->len, &held, sizeof(held));
+    memcpy(f->buf + f->len + sizeof(held), w.p, held.len);
+    f->len = need;
+    io_run(f->worker->io, &f->task);
+}
+
+struct forwards *forwards_new(struct worker *w)
+{
+    struct forwards *f = xcalloc(1, sizeof(*f));
+    f->worker = w;
+    f->task.run = run;
+    return f;
+}
