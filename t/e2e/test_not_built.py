@@ -4,6 +4,7 @@ import pytest
 from lib.daemon import OPEN
 from test_config_errors import fails
 
+
 @pytest.mark.parametrize("name", ["timer", "metrics", "outbox"])
 def test_module(smscd, name):
     """Importing or using it: one of the two names what is missing."""
