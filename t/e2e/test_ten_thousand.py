@@ -32,7 +32,8 @@ def start(smscd, smppsim, tmp_path, *sim_options):
     sims, binds = [], []
     for name in ("eu", "us"):
         sim = smppsim(
-            *"--id-start 1000 --receipt-before-rate 10 --receipt-before-ms 200 --receipt-delay-ms 5 --deliver-window 1000 --quiet".split(),
+            *"--id-start 1000 --receipt-before-rate 10 --receipt-before-ms 200 --receipt-delay-ms 5".split(),
+            *"--deliver-window 1000 --quiet".split(),
             *sim_options,
             "--log",
             tmp_path / f"{name}.tsv",
