@@ -7,6 +7,7 @@ libsmscd_worker_a_SOURCES = \
 	src/worker/forward.c src/worker/forward.h \
 	src/worker/gateway.c src/worker/gateway.h \
 	src/worker/presence.c src/worker/presence.h \
+	src/worker/py_alert.c \
 	src/worker/py_cache.c \
 	src/worker/py_config.c \
 	src/worker/py_fields.c \
@@ -16,6 +17,8 @@ libsmscd_worker_a_SOURCES = \
 	src/worker/py_loop.c \
 	src/worker/py_module.c \
 	src/worker/py_pdu.c \
+	src/worker/py_reply.c \
+	src/worker/py_resp.c \
 	src/worker/py_send.c \
 	src/worker/py_task.c \
 	src/worker/py_types.c \

@@ -52,7 +52,8 @@ static uint64_t gateway_submit(unsigned bind, const uint8_t *raw, size_t len, un
     wire_put_u32(&w, timeout_ms);
     wire_put_u8(&w, (uint8_t)flags);
     if (id && worker.chan && chan_data(worker.chan, MSG_SUBMIT, id, 0, head, sizeof(head), raw, len)) {
-        stats_add(&worker.stats->submit_sm_out, 1);
+        if (pdu_raw_command_id(raw) == SMPP_submit_sm)
+            stats_add(&worker.stats->submit_sm_out, 1);
         return id;
     }
     sends_drop(worker.sends, id);
@@ -82,7 +83,12 @@ static uint64_t send_local(struct session *session, const uint8_t *raw, size_t l
                            gateway_done_fn *done, void *arg, enum msg_outcome *why)
 {
     enum session_outcome outcome = SESSION_REFUSED;
-    uint64_t id = sends_add(worker.sends, false, done, arg), ticket;
+    uint64_t id, ticket;
+    if (pdu_raw_command_id(raw) == SMPP_alert_notification) {
+        *why = session_send_alert(session, raw, len) ? MSG_RESPONSE : MSG_WINDOW_FULL;
+        return 0;
+    }
+    id = sends_add(worker.sends, false, done, arg);
     *why = MSG_WINDOW_FULL;
     if (id == 0)
         return 0;
@@ -93,7 +99,8 @@ static uint64_t send_local(struct session *session, const uint8_t *raw, size_t l
         return 0;
     }
     sends_set_local(worker.sends, id, session, ticket);
-    stats_add(&worker.stats->deliver_sm_out, 1);
+    if (pdu_raw_command_id(raw) == SMPP_deliver_sm)
+        stats_add(&worker.stats->deliver_sm_out, 1);
     return id;
 }
 
