@@ -94,9 +94,8 @@ PyObject *py_cancel(PyObject *module, PyObject *ticket);
 PyObject *py_redis(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_redis_forget(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_config(PyObject *module, PyObject *unused);
-PyObject *py_loop_watch(PyObject *module, PyObject *const *args, Py_ssize_t n);
-PyObject *py_loop_unwatch(PyObject *module, PyObject *fd);
-PyObject *py_loop_select(PyObject *module, PyObject *timeout);
+/* What the module has besides, where it runs: in a worker py_loop.c's functions. 0 or -1. */
+int py_module_more(PyObject *module);
 int py_loop_init(PyObject *loop);
 PyObject *py_future_new(void);
 /* Ends a future unless it is done already. Steals result. An exception: class and text. */

@@ -84,7 +84,7 @@ static void watch_drop(int fd)
 }
 
 /* loop_watch(fd, events): replaces what was watched on that descriptor. */
-PyObject *py_loop_watch(PyObject *module, PyObject *const *args, Py_ssize_t n)
+static PyObject *loop_watch(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     (void)module;
     if (n != 2) {
@@ -109,7 +109,7 @@ PyObject *py_loop_watch(PyObject *module, PyObject *const *args, Py_ssize_t n)
     Py_RETURN_NONE;
 }
 
-PyObject *py_loop_unwatch(PyObject *module, PyObject *fd)
+static PyObject *loop_unwatch(PyObject *module, PyObject *fd)
 {
     (void)module;
     long n = PyLong_AsLong(fd);
@@ -167,7 +167,7 @@ static PyObject *ready_list(void)
 }
 
 /* loop_select(timeout: float | None) -> [(fd, events)] */
-PyObject *py_loop_select(PyObject *module, PyObject *timeout)
+static PyObject *loop_select(PyObject *module, PyObject *timeout)
 {
     (void)module;
     double seconds = timeout == Py_None ? -1 : PyFloat_AsDouble(timeout);
@@ -193,4 +193,16 @@ PyObject *py_loop_select(PyObject *module, PyObject *timeout)
     Py_XDECREF(timer);
     ev_timer_stop(loop, &deadline);
     return failed ? NULL : ready_list();
+}
+
+static PyMethodDef methods[] = {
+    {"loop_watch", (PyCFunction)(void (*)(void))loop_watch, METH_FASTCALL, "loop_watch(fd, events)"},
+    {"loop_unwatch", loop_unwatch, METH_O, "loop_unwatch(fd)"},
+    {"loop_select", loop_select, METH_O, "loop_select(timeout) -> [(fd, events)]"},
+    {NULL, NULL, 0, NULL},
+};
+
+int py_module_more(PyObject *module)
+{
+    return PyModule_AddFunctions(module, methods);
 }

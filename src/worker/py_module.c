@@ -83,9 +83,6 @@ static PyMethodDef methods[] = {
     {"log_fd", module_log_fd, METH_NOARGS, "log_fd() -> int"},
     {"log", FAST(module_log), METH_FASTCALL, "log(level, text)"},
     {"count", FAST(module_count), METH_FASTCALL, "count(name, n=1)"},
-    {"loop_watch", FAST(py_loop_watch), METH_FASTCALL, "loop_watch(fd, events)"},
-    {"loop_unwatch", py_loop_unwatch, METH_O, "loop_unwatch(fd)"},
-    {"loop_select", py_loop_select, METH_O, "loop_select(timeout) -> [(fd, events)]"},
     {NULL, NULL, 0, NULL},
 };
 
@@ -100,7 +97,8 @@ PyMODINIT_FUNC PyInit__siphon(void)
     if (!module)
         return NULL;
     if (py_exceptions_add(module) < 0 || py_types_add(module) < 0 || py_pdu_add(module) < 0 ||
-        py_reply_add(module) < 0 || py_resp_add(module) < 0 || py_alert_add(module) < 0 || py_fields_init() < 0)
+        py_reply_add(module) < 0 || py_resp_add(module) < 0 || py_alert_add(module) < 0 || py_fields_init() < 0 ||
+        py_module_more(module) < 0)
         Py_CLEAR(module);
     return module;
 }

@@ -547,6 +547,7 @@ unsigned py_task_count(void)
 int py_task_init(PyObject *loop)
 {
     loop_object = loop;
+    deadline_armed = false; /* an earlier loop's timer is gone with it */
     PyObject *asyncio = PyImport_ImportModule("asyncio"), *tasks = PyImport_ImportModule("asyncio.tasks");
     if (!asyncio || !tasks || py_gate_init(loop) < 0 || PyType_Ready(&Carrier_type) < 0)
         return -1;
