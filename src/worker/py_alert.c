@@ -61,25 +61,32 @@ static PyObject *alert_repr(Alert *self)
 }
 
 static PyMemberDef alert_members[] = {
-    {"source_addr", T_OBJECT, offsetof(Alert, source_addr), READONLY, "str: the MS that is available again."},
-    {"source_addr_ton", T_INT, offsetof(Alert, source_addr_ton), READONLY, "int: section 5.2.5."},
-    {"source_addr_npi", T_INT, offsetof(Alert, source_addr_npi), READONLY, "int: section 5.2.6."},
-    {"esme_addr", T_OBJECT, offsetof(Alert, esme_addr), READONLY, "str: the ESME that is told, section 5.2.10."},
-    {"esme_addr_ton", T_INT, offsetof(Alert, esme_addr_ton), READONLY, "int: section 5.2.5."},
-    {"esme_addr_npi", T_INT, offsetof(Alert, esme_addr_npi), READONLY, "int: section 5.2.6."},
+    {"source_addr", T_OBJECT, offsetof(Alert, source_addr), READONLY,
+     "str: Address of the station that is available (section 5.2.8)."},
+    {"source_addr_ton", T_INT, offsetof(Alert, source_addr_ton), READONLY,
+     "int: Type of number of source_addr (section 5.2.5)."},
+    {"source_addr_npi", T_INT, offsetof(Alert, source_addr_npi), READONLY,
+     "int: Numbering plan of source_addr (section 5.2.6)."},
+    {"esme_addr", T_OBJECT, offsetof(Alert, esme_addr), READONLY,
+     "str: Address of the ESME that asked to be told (section 5.2.10)."},
+    {"esme_addr_ton", T_INT, offsetof(Alert, esme_addr_ton), READONLY,
+     "int: Type of number of esme_addr (section 5.2.5)."},
+    {"esme_addr_npi", T_INT, offsetof(Alert, esme_addr_npi), READONLY,
+     "int: Numbering plan of esme_addr (section 5.2.6)."},
     {"ms_availability_status", T_OBJECT, offsetof(Alert, ms_availability_status), READONLY,
-     "int | None: 0 available, 1 denied, 2 unavailable; section 5.3.2.30."},
+     "int | None: 0 available, 1 denied, 2 unavailable; None when it is not said (section 5.3.2.30)."},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef alert_getset[] = {
-    {"command", (getter)alert_command, NULL, "str: \"alert_notification\".", NULL},
+    {"command", (getter)alert_command, NULL, "str: Always \"alert_notification\".", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyTypeObject Alert_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "siphon.smpp.AlertNotification",
-    .tp_doc = "An upstream says that an MS is available again (SMPP 3.4 section 4.12). There is nothing to reply.",
+    .tp_doc =
+        "An upstream says that a mobile station is available again (SMPP 3.4 section 4.12). There is nothing to reply.",
     .tp_basicsize = sizeof(Alert),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .tp_dealloc = (destructor)alert_dealloc,

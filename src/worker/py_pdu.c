@@ -339,69 +339,110 @@ static PyObject *pdu_repr(Pdu *self)
     }
 
 static PyGetSetDef pdu_getset[] = {
-    {"command", (getter)get_command, NULL, "str: \"submit_sm\", \"deliver_sm\", ...", NULL},
-    {"sequence_number", (getter)get_sequence_number, NULL, "int: SMPP 3.4 section 3.2.", NULL},
-    TEXT(service_type, "str: section 5.2.11."),
-    INT(source_addr_ton, "int: type of number, section 5.2.5."),
-    INT(source_addr_npi, "int: numbering plan, section 5.2.6."),
-    TEXT(source_addr, "str: section 5.2.8."),
-    INT(dest_addr_ton, "int: type of number, section 5.2.5."),
-    INT(dest_addr_npi, "int: numbering plan, section 5.2.6."),
-    TEXT(destination_addr, "str: section 5.2.9."),
-    INT(esm_class, "int: message mode, type and features, section 5.2.12."),
-    INT(protocol_id, "int: section 5.2.13."),
-    INT(priority_flag, "int: 0-3, section 5.2.14."),
-    TEXT(schedule_delivery_time, "str: SMPP time format, section 5.2.15."),
-    TEXT(validity_period, "str: SMPP time format, section 5.2.16."),
-    INT(registered_delivery, "int: whether the sender wants a receipt, section 5.2.17."),
-    INT(replace_if_present_flag, "int: section 5.2.18."),
-    INT(data_coding, "int: section 5.2.19."),
-    INT(sm_default_msg_id, "int: section 5.2.20."),
-    {"sm_length", (getter)get_sm_length, NULL, "int: octets of short_message, section 5.2.21.", NULL},
-    {"short_message", (getter)get_short_message, NULL, "bytes: as they came, section 5.2.22.", NULL},
-    TEXT(message_id, "str: section 5.2.23; of responses and of cancel_sm, query_sm, replace_sm."),
+    {"command", (getter)get_command, NULL,
+     "str: Which request it is, as @smpp.on_pdu names it: \"submit_sm\", \"submit_sm_multi\", \"deliver_sm\" (section "
+     "5.1.2.1).",
+     NULL},
+    {"sequence_number", (getter)get_sequence_number, NULL,
+     "int: The number that joins the request with its response, 1 to 0x7FFFFFFF (section 5.1.4).", NULL},
+    TEXT(service_type, "str: The service the message belongs to, \"\" for the default (section 5.2.11)."),
+    INT(source_addr_ton,
+        "int: Type of number of source_addr: 1 international, 2 national, 5 alphanumeric (section 5.2.5)."),
+    INT(source_addr_npi, "int: Numbering plan of source_addr: 1 is E.164 (section 5.2.6)."),
+    TEXT(source_addr, "str: Address of the sender (section 5.2.8)."),
+    INT(dest_addr_ton, "int: Type of number of destination_addr (section 5.2.5)."),
+    INT(dest_addr_npi, "int: Numbering plan of destination_addr (section 5.2.6)."),
+    TEXT(destination_addr, "str: Address of the recipient (section 5.2.9)."),
+    INT(esm_class,
+        "int: Bits for the message's mode, type (0x04: delivery receipt) and features (0x40: UDHI) (section 5.2.12)."),
+    INT(protocol_id, "int: The network's own; in GSM TP-PID (section 5.2.13)."),
+    INT(priority_flag, "int: 0 lowest to 3 highest (section 5.2.14)."),
+    TEXT(schedule_delivery_time,
+         "str: When to deliver, in SMPP's time format (section 7.1.1); \"\" for at once (section 5.2.15)."),
+    TEXT(
+        validity_period,
+        "str: Until when to try, in SMPP's time format (section 7.1.1); \"\" for the SMSC's default (section 5.2.16)."),
+    INT(registered_delivery, "int: Which receipts the sender asks for: bits 0-1 are 1 for any outcome, 2 for failures "
+                             "only; bit 4 (0x10) asks for intermediate ones (section 5.2.17)."),
+    INT(replace_if_present_flag,
+        "int: 1: replace a waiting message with the same addresses and service_type (section 5.2.18)."),
+    INT(data_coding,
+        "int: How the text is encoded: 0 the SMSC's default alphabet, 1 ASCII, 3 latin-1, 8 UCS-2 (section 5.2.19)."),
+    INT(sm_default_msg_id, "int: The number of a message that the SMSC holds (section 5.2.20)."),
+    {"sm_length", (getter)get_sm_length, NULL, "int: Octets of short_message, 0 to 254 (section 5.2.21).", NULL},
+    {"short_message", (getter)get_short_message, NULL,
+     "bytes: The text as it came, with its user data header if there is one; not decoded (section 5.2.22).", NULL},
+    TEXT(message_id, "str: The message that cancel_sm, query_sm or replace_sm is about (section 5.2.23)."),
     {"body", (getter)get_body, NULL, "bytes: message_payload when the peer used it, else short_message.", NULL},
-    {"destinations", (getter)get_destinations, NULL, "list: of submit_sm_multi, section 4.5.1.1.", NULL},
-    {"tlvs", (getter)get_tlvs, NULL, "dict[int, bytes]: optional parameters, the first of a repeated tag.", NULL},
-    {"tlv_list", (getter)get_tlv_list, NULL, "list[tuple[int, bytes]]: every optional parameter in wire order.", NULL},
-    {"message_payload", (getter)get_tlv_bytes, NULL, "bytes | None: section 5.3.2.32.",
+    {"destinations", (getter)get_destinations, NULL,
+     "list[Destination]: The addresses and distribution lists of a submit_sm_multi (section 4.5.1.1); [] for every "
+     "other command.",
+     NULL},
+    {"tlvs", (getter)get_tlvs, NULL,
+     "dict[int, bytes]: The optional parameters by tag, in wire order, the first of a repeated one (section 5.3).",
+     NULL},
+    {"tlv_list", (getter)get_tlv_list, NULL,
+     "list[tuple[int, bytes]]: Every optional parameter as (tag, value) in wire order, with repeats: what a relay "
+     "passes on (section 5.3).",
+     NULL},
+    {"message_payload", (getter)get_tlv_bytes, NULL,
+     "bytes | None: The optional parameter that a long text comes in (section 5.3.2.32).",
      (void *)(intptr_t)SMPP_TLV_message_payload},
-    {"receipted_message_id", (getter)get_tlv_text, NULL, "str | None: section 5.3.2.12.",
+    {"receipted_message_id", (getter)get_tlv_text, NULL,
+     "str | None: The SMSC's id of the message that a receipt is about (section 5.3.2.12).",
      (void *)(intptr_t)SMPP_TLV_receipted_message_id},
-    TLV_INT(message_state, "int | None: section 5.3.2.35."),
-    TLV_INT(user_message_reference, "int | None: section 5.3.2.17."),
-    TLV_INT(sar_msg_ref_num, "int | None: section 5.3.2.22."),
-    TLV_INT(sar_total_segments, "int | None: section 5.3.2.23."),
-    TLV_INT(sar_segment_seqnum, "int | None: section 5.3.2.24."),
-    TLV_INT(more_messages_to_send, "int | None: section 5.3.2.34."),
+    TLV_INT(message_state, "int | None: The state that a receipt reports, 1-8 (section 5.2.28, 5.3.2.35)."),
+    TLV_INT(user_message_reference, "int | None: The ESME's own number of the message (section 5.3.2.17)."),
+    TLV_INT(sar_msg_ref_num, "int | None: Joins the parts of a long message (section 5.3.2.22)."),
+    TLV_INT(sar_total_segments, "int | None: How many parts the long message has (section 5.3.2.23)."),
+    TLV_INT(sar_segment_seqnum, "int | None: Which part this is, from 1 (section 5.3.2.24)."),
+    TLV_INT(more_messages_to_send, "int | None: 1 when more messages to the same recipient follow (section 5.3.2.34)."),
     {"network_error_code", (getter)get_network_error_code, NULL,
-     "tuple[int, int] | None: network type and code, section 5.3.2.31.", NULL},
-    {"is_dlr", (getter)get_is_dlr, NULL, "bool: a delivery receipt (or an intermediate notification).", NULL},
-    {"is_intermediate", (getter)get_is_intermediate, NULL, "bool: a receipt after which another one comes.", NULL},
-    {"is_tpdu", (getter)get_is_tpdu, NULL, "bool: the UDHI bit of esm_class.", NULL},
-    {"receipt", (getter)get_receipt, NULL, "dict | None: the parsed receipt, Appendix B.", NULL},
+     "tuple[int, int] | None: Network type (3: GSM) and error code of a failed delivery (section 5.3.2.31).", NULL},
+    {"is_dlr", (getter)get_is_dlr, NULL,
+     "bool: Whether a deliver_sm or data_sm is a delivery receipt or an intermediate notification: by esm_class, or, "
+     "where that says nothing, by receipted_message_id and message_state both being there (section 5.2.12).",
+     NULL},
+    {"is_intermediate", (getter)get_is_intermediate, NULL,
+     "bool: Whether it is a receipt after which another one comes: by esm_class (0x20) or by a state that is not "
+     "final.",
+     NULL},
+    {"is_tpdu", (getter)get_is_tpdu, NULL,
+     "bool: Whether the text begins with a user data header: the UDHI bit (0x40) of esm_class (section 5.2.12).", NULL},
+    {"receipt", (getter)get_receipt, NULL,
+     "ReceiptFields | None: The parsed receipt (Appendix B), from the text and, where that lacks them, the optional "
+     "parameters; None when is_dlr is false or neither says anything. A new dict each time.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMethodDef pdu_methods[] = {
     {"reply", (PyCFunction)(void (*)(void))pdu_reply, METH_FASTCALL | METH_KEYWORDS,
-     "reply(*, command_status=\"ESME_ROK\", message_id=None, tlvs=None, unsuccessful=None) -> PduReply\n\n"
-     "The answer to return from the handler. command_status: a name of SMPP 3.4 section 5.1.3, or an int in the vendor "
-     "range 0x400-0x4FF. tlvs: data_sm only. unsuccessful: submit_sm_multi only, [(address, status)]. ValueError for "
-     "an "
-     "unknown status and for what the command's response does not have."},
+     "reply($self, /, *, command_status='ESME_ROK', message_id=None, tlvs=None, unsuccessful=None)\n--\n\nMakes the "
+     "answer, for the handler to return.\n\ncommand_status: a name of section 5.1.3, or an int in the vendor range "
+     "0x400-0x4FF. message_id: up to 64 characters (section 5.2.23); without one, smscd gives an accepted submit_sm "
+     "one that is unique. tlvs: optional parameters, for data_sm only. unsuccessful: (address, status) of each "
+     "destination that is refused, for submit_sm_multi only (section 4.5.2.1).\n\nRaises ValueError for an unknown "
+     "status, for what the command's response does not have and for a value that cannot be sent, TypeError for a wrong "
+     "type."},
     {"reply_query", (PyCFunction)(void (*)(void))pdu_reply_query, METH_VARARGS | METH_KEYWORDS,
-     "reply_query(*, message_state, message_id=None, final_date=\"\", error_code=0) -> PduReply\n\n"
-     "The answer to a query_sm (section 4.8.2). message_state: 1-8 (section 5.2.28); message_id: that of the query "
-     "when "
-     "None; final_date: SMPP time format, \"\" when the state is not final; error_code: 0-255."},
-    {"tlv", (PyCFunction)pdu_tlv_method, METH_O, "tlv(name_or_tag) -> bytes | None: the first optional parameter."},
+     "reply_query($self, /, *, message_state, message_id=None, final_date='', error_code=0)\n--\n\nMakes the answer to "
+     "a query_sm (section 4.8.2), for the handler to return.\n\nmessage_state: 1-8 (section 5.2.28). message_id: that "
+     "of the query unless given. final_date: when it reached its final state, in SMPP's time format (section 7.1.1), "
+     "16 characters, or \"\" when it has not. error_code: the network's, 0-255.\n\nRaises ValueError for another "
+     "command and for a value out of its range, TypeError for a wrong type."},
+    {"tlv", (PyCFunction)pdu_tlv_method, METH_O,
+     "tlv($self, name_or_tag, /)\n--\n\nThe value of an optional parameter, the first of a repeated one; None when it "
+     "is not there (section 5.3).\n\nname_or_tag: the standard's name in either case (\"MESSAGE_PAYLOAD\"), or the "
+     "tag's number. Raises ValueError for an unknown name."},
     {NULL, NULL, 0, NULL},
 };
 
 PyTypeObject py_Pdu_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "siphon.smpp.Pdu",
-    .tp_doc = "An SMPP message as it came from a peer (SMPP 3.4 section 4). Made by smscd, not by scripts.",
+    .tp_doc = "A request as it came from a peer (SMPP 3.4 section 4). Made by smscd, not by scripts.\n\nA field that "
+              "the command does not have reads as \"\", b\"\", 0, or None where the type says so. Texts are the octets "
+              "of the wire as latin-1. A Pdu may be kept after its handler has ended.",
     .tp_basicsize = sizeof(Pdu),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .tp_dealloc = (destructor)pdu_dealloc,

@@ -300,18 +300,22 @@ static PyObject *reply_repr(Reply *self)
 }
 
 static PyGetSetDef reply_getset[] = {
-    {"command_status", (getter)reply_get_status, NULL, "str: the status' name, section 5.1.3.", NULL},
-    {"message_id", (getter)reply_get_message_id, NULL, "str | None: section 5.2.23.", NULL},
-    {"ok", (getter)reply_get_ok, NULL, "bool: command_status is ESME_ROK.", NULL},
-    {"message_state", (getter)reply_get_message_state, NULL, "int | None: of reply_query, section 5.2.28.", NULL},
-    {"final_date", (getter)reply_get_final_date, NULL, "str: of reply_query, SMPP time format.", NULL},
-    {"error_code", (getter)reply_get_error_code, NULL, "int: of reply_query.", NULL},
+    {"command_status", (getter)reply_get_status, NULL,
+     "str: The name of the status, or its number as \"0x00000400\" (section 5.1.3).", NULL},
+    {"message_id", (getter)reply_get_message_id, NULL, "str | None: The id given to the message (section 5.2.23).",
+     NULL},
+    {"ok", (getter)reply_get_ok, NULL, "bool: Whether command_status is ESME_ROK.", NULL},
+    {"message_state", (getter)reply_get_message_state, NULL,
+     "int | None: Of reply_query: the state, 1-8 (section 5.2.28).", NULL},
+    {"final_date", (getter)reply_get_final_date, NULL,
+     "str: Of reply_query: when that was reached, in SMPP's time format (section 7.1.1), or \"\".", NULL},
+    {"error_code", (getter)reply_get_error_code, NULL, "int: Of reply_query: the network's error code, 0-255.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyTypeObject Reply_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "siphon.smpp.PduReply",
-    .tp_doc = "What a handler returns: made by pdu.reply(...) or pdu.reply_query(...).",
+    .tp_doc = "What a handler returns to answer a Pdu: made by pdu.reply(...) or pdu.reply_query(...).",
     .tp_basicsize = sizeof(Reply),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .tp_dealloc = (destructor)reply_dealloc,

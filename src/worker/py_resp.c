@@ -141,34 +141,42 @@ static PyObject *query_resp_repr(QueryResp *self)
 }
 
 static PyMemberDef smpp_resp_members[] = {
-    {"message_id", T_OBJECT, offsetof(SmppResp, message_id), READONLY, "str: the peer's id, or \"\"."},
+    {"message_id", T_OBJECT, offsetof(SmppResp, message_id), READONLY,
+     "str: The peer's id of the message, or \"\" (section 5.2.23)."},
     {"tlv_list", T_OBJECT, offsetof(SmppResp, tlv_list), READONLY,
-     "list[tuple[int, bytes]]: every optional parameter in wire order."},
+     "list[tuple[int, bytes]]: Every optional parameter as (tag, value) in wire order, with repeats (section 5.3)."},
     {"unsuccessful", T_OBJECT, offsetof(SmppResp, unsuccessful), READONLY,
-     "list[tuple[Destination, str]]: of submit_multi, address and status, section 4.5.2.1."},
+     "list[tuple[Destination, str]]: Of submit_multi_via: the destinations that were refused, each with the name of "
+     "its status (section 4.5.2.1)."},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef smpp_resp_getset[] = {
-    {"ok", (getter)resp_ok, NULL, "bool: command_status is ESME_ROK.", NULL},
-    {"command_status", (getter)resp_status, NULL, "str: the status' name, or 0x%08X when it has none.", NULL},
-    {"tlvs", (getter)smpp_resp_tlvs, NULL, "dict[int, bytes]: optional parameters, the first of a repeated tag.", NULL},
+    {"ok", (getter)resp_ok, NULL, "bool: Whether command_status is ESME_ROK.", NULL},
+    {"command_status", (getter)resp_status, NULL,
+     "str: The name of the status, or its number as \"0x00000400\" when it has none (section 5.1.3).", NULL},
+    {"tlvs", (getter)smpp_resp_tlvs, NULL,
+     "dict[int, bytes]: The optional parameters by tag, in wire order, the first of a repeated one (section 5.3).",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMemberDef query_resp_members[] = {
-    {"message_id", T_OBJECT, offsetof(QueryResp, message_id), READONLY, "str: the message that was asked about."},
+    {"message_id", T_OBJECT, offsetof(QueryResp, message_id), READONLY,
+     "str: The message that was asked about (section 5.2.23)."},
     {"message_state", T_INT, offsetof(QueryResp, message_state), READONLY,
-     "int: 1-8, section 5.2.28; 0 with an error."},
+     "int: 1-8 (section 5.2.28); 0 with an error."},
     {"final_date", T_OBJECT, offsetof(QueryResp, final_date), READONLY,
-     "str: when it reached its final state, SMPP time format; or \"\"."},
-    {"error_code", T_INT, offsetof(QueryResp, error_code), READONLY, "int: the network's, 0-255."},
+     "str: When the message reached its final state, in SMPP's time format (section 7.1.1), or \"\"."},
+    {"error_code", T_INT, offsetof(QueryResp, error_code), READONLY,
+     "int: The network's error code, 0-255; 0 when there is none."},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef query_resp_getset[] = {
-    {"ok", (getter)resp_ok, NULL, "bool: command_status is ESME_ROK.", NULL},
-    {"command_status", (getter)resp_status, NULL, "str: the status' name, or 0x%08X when it has none.", NULL},
+    {"ok", (getter)resp_ok, NULL, "bool: Whether command_status is ESME_ROK.", NULL},
+    {"command_status", (getter)resp_status, NULL,
+     "str: The name of the status, or its number as \"0x00000400\" when it has none (section 5.1.3).", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -185,7 +193,8 @@ static PyTypeObject SmppResp_type = {
 
 static PyTypeObject QueryResp_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "siphon.smpp.QueryResp",
-    .tp_doc = "An upstream's answer to a query_sm (section 4.8.2).",
+    .tp_doc =
+        "An upstream's answer to query_via (SMPP 3.4 section 4.8.2). A negative one is a value, not an exception.",
     .tp_basicsize = sizeof(QueryResp),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .tp_dealloc = (destructor)query_resp_dealloc,

@@ -198,32 +198,46 @@ static PyObject *none_attribute(PyObject *self, void *unused)
 }
 
 static PyMemberDef bind_members[] = {
-    {"system_id", T_OBJECT, offsetof(Bind, system_id), READONLY, "str: whom the ESME claims to be, section 5.2.1."},
-    {"password", T_OBJECT, offsetof(Bind, password), READONLY, "str: section 5.2.2. Never logged by smscd."},
-    {"client_addr", T_OBJECT, offsetof(Bind, client_addr), READONLY, "str: the peer's address and port."},
-    {"bind_type", T_OBJECT, offsetof(Bind, bind_type), READONLY, "str: transceiver, transmitter or receiver."},
-    {"system_type", T_OBJECT, offsetof(Bind, system_type), READONLY, "str: section 5.2.3."},
-    {"addr_range", T_OBJECT, offsetof(Bind, addr_range), READONLY, "str: address_range, section 5.2.7."},
-    {"interface_version", T_INT, offsetof(Bind, interface_version), READONLY, "int: 0x34 is 3.4, section 5.2.4."},
+    {"system_id", T_OBJECT, offsetof(Bind, system_id), READONLY,
+     "str: Whom the ESME claims to be, up to 15 characters (section 5.2.1)."},
+    {"password", T_OBJECT, offsetof(Bind, password), READONLY,
+     "str: The password to check, up to 8 characters (section 5.2.2). smscd never logs it."},
+    {"client_addr", T_OBJECT, offsetof(Bind, client_addr), READONLY,
+     "str: The peer's address and port: \"192.0.2.1:40000\" or \"[2001:db8::1]:40000\"."},
+    {"bind_type", T_OBJECT, offsetof(Bind, bind_type), READONLY,
+     "str: \"transceiver\", \"transmitter\" or \"receiver\" (section 2.2)."},
+    {"system_type", T_OBJECT, offsetof(Bind, system_type), READONLY,
+     "str: The kind of system the ESME says it is, often \"\" (section 5.2.3)."},
+    {"addr_range", T_OBJECT, offsetof(Bind, addr_range), READONLY,
+     "str: The addresses the ESME serves, a pattern: address_range (section 5.2.7)."},
+    {"interface_version", T_INT, offsetof(Bind, interface_version), READONLY,
+     "int: The version of SMPP the ESME speaks: 0x34 is 3.4 (section 5.2.4)."},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef bind_getset[] = {
-    {"tls", none_attribute, NULL, "None: the connection is not encrypted.", NULL},
+    {"tls", none_attribute, NULL,
+     "dict[str, str] | None: version and cipher of the connection, and the client certificate's subject; None when it "
+     "is not encrypted.",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMethodDef bind_methods[] = {
-    {"accept", (PyCFunction)bind_accept, METH_NOARGS, "accept() -> BindResult: let the ESME in."},
+    {"accept", (PyCFunction)bind_accept, METH_NOARGS,
+     "accept($self, /)\n--\n\nLets the ESME in: for the handler to return."},
     {"reject", (PyCFunction)(void (*)(void))bind_reject, METH_VARARGS | METH_KEYWORDS,
-     "reject(status=\"ESME_RBINDFAIL\", reason=\"\") -> BindResult\n\nThe reason is logged. ValueError for an unknown "
-     "status."},
+     "reject($self, /, status='ESME_RBINDFAIL', reason='')\n--\n\nKeeps the ESME out: for the handler to "
+     "return.\n\nstatus: a name of section 5.1.3, or an int in the vendor range 0x400-0x4FF. reason: text for the log, "
+     "which the ESME does not see. Raises ValueError for an unknown status and for ESME_ROK, TypeError for another "
+     "type."},
     {NULL, NULL, 0, NULL},
 };
 
 PyTypeObject py_Bind_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "siphon.smpp.Bind",
-    .tp_doc = "An ESME that asks to be let in (SMPP 3.4 section 4.1). Passed to @smpp.on_bind.",
+    .tp_doc = "An ESME that asks to be let in, as @smpp.on_bind gets it (SMPP 3.4 section 4.1). Made by smscd, not by "
+              "scripts.",
     .tp_basicsize = sizeof(Bind),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .tp_dealloc = (destructor)bind_dealloc,
@@ -234,13 +248,14 @@ PyTypeObject py_Bind_type = {
 };
 
 static PyMemberDef bind_result_members[] = {
-    {"accept", T_BOOL, offsetof(BindResult, accept), READONLY, "bool"},
-    {"reason", T_OBJECT, offsetof(BindResult, reason), READONLY, "str: for the log."},
+    {"accept", T_BOOL, offsetof(BindResult, accept), READONLY, "bool: Whether the ESME is let in."},
+    {"reason", T_OBJECT, offsetof(BindResult, reason), READONLY, "str: What is logged; \"\" for nothing."},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyGetSetDef bind_result_getset[] = {
-    {"status", (getter)bind_result_status, NULL, "str: the status' name.", NULL},
+    {"status", (getter)bind_result_status, NULL,
+     "str: The name of the status that the bind response has (section 5.1.3).", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -348,24 +363,33 @@ static PyObject *session_repr(Session *self)
 }
 
 static PyMemberDef session_members[] = {
-    {"kind", T_OBJECT, offsetof(Session, kind), READONLY, "str: \"esme\" (bound to us) or \"bind\" (ours, upstream)."},
-    {"session_id", T_OBJECT, offsetof(Session, session_id), READONLY, "str: stable id; the target of deliver_to."},
+    {"kind", T_OBJECT, offsetof(Session, kind), READONLY,
+     "Literal['esme', 'bind']: \"esme\" for an application that is bound to us, \"bind\" for one of our binds to an "
+     "upstream."},
+    {"session_id", T_OBJECT, offsetof(Session, session_id), READONLY,
+     "str: Names the session for as long as it lasts, on all workers and nodes: the target of deliver_to, data_to and "
+     "alert_to."},
     {"system_id", T_OBJECT, offsetof(Session, system_id), READONLY,
-     "str: the ESME's system_id; of a bind its configured name."},
-    {"client_addr", T_OBJECT, offsetof(Session, client_addr), READONLY, "str: the peer's address and port."},
-    {"bind_type", T_OBJECT, offsetof(Session, bind_type), READONLY, "str: transceiver, transmitter or receiver."},
-    {"bind", T_OBJECT, offsetof(Session, bind), READONLY, "str | None: the bind's name, for kind \"bind\"."},
+     "str: The ESME's system_id (section 5.2.1); of a bind its configured name."},
+    {"client_addr", T_OBJECT, offsetof(Session, client_addr), READONLY,
+     "str: The peer's address and port: \"192.0.2.1:40000\" or \"[2001:db8::1]:40000\"."},
+    {"bind_type", T_OBJECT, offsetof(Session, bind_type), READONLY,
+     "str: \"transceiver\", \"transmitter\" or \"receiver\" (section 2.2)."},
+    {"bind", T_OBJECT, offsetof(Session, bind), READONLY,
+     "str | None: The configured name of the bind; None for an ESME."},
     {"peer_system_id", T_OBJECT, offsetof(Session, peer_system_id), READONLY,
-     "str | None: what the upstream called itself in bind_resp."},
-    {"bound_at", T_DOUBLE, offsetof(Session, bound_at), READONLY, "float: UNIX time in seconds."},
-    {"worker", T_UINT, offsetof(Session, worker), READONLY, "int: the worker that runs the handler."},
-    {"node", T_OBJECT, offsetof(Session, node), READONLY, "str: the running smscd."},
+     "str | None: What the upstream called itself in its bind response (section 5.2.1); None for an ESME."},
+    {"bound_at", T_DOUBLE, offsetof(Session, bound_at), READONLY, "float: When it was bound: seconds since 1970, UTC."},
+    {"worker", T_UINT, offsetof(Session, worker), READONLY,
+     "int: The number of the worker process, from 0, that has the session; for a bind the one that runs the handler."},
+    {"node", T_OBJECT, offsetof(Session, node), READONLY,
+     "str: Names the running smscd among those that share a Redis."},
     {NULL, 0, 0, 0, NULL},
 };
 
 PyTypeObject py_Session_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "siphon.smpp.Session",
-    .tp_doc = "Who sent a PDU: an ESME session, or one of our outbound binds.",
+    .tp_doc = "Who sent a PDU: an ESME's session, or one of our outbound binds. Made by smscd, not by scripts.",
     .tp_basicsize = sizeof(Session),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .tp_dealloc = (destructor)session_dealloc,
@@ -385,21 +409,27 @@ static PyObject *exception_add(PyObject *module, const char *name, const char *f
 
 int py_exceptions_add(PyObject *m)
 {
-    py_SmppError = exception_add(m, "SmppError", "siphon.smpp.SmppError", PyExc_RuntimeError,
-                                 "A send that failed for another reason than the peer's answer.");
+    py_SmppError =
+        exception_add(m, "SmppError", "siphon.smpp.SmppError", PyExc_RuntimeError,
+                      "A send that failed for another reason than the peer's answer: the base of those below.");
     PyObject *both = py_SmppError ? PyTuple_Pack(2, py_SmppError, PyExc_KeyError) : NULL;
     if (!both)
         return -1;
-    py_UnknownBind = exception_add(m, "UnknownBind", "siphon.smpp.UnknownBind", both, "No bind of that name.");
-    py_BindDown = exception_add(m, "BindDown", "siphon.smpp.BindDown", py_SmppError, "Not sent: the bind is not up.");
-    py_SessionGone = exception_add(m, "SessionGone", "siphon.smpp.SessionGone", py_SmppError,
-                                   "The session is not there (any longer).");
+    py_UnknownBind = exception_add(m, "UnknownBind", "siphon.smpp.UnknownBind", both,
+                                   "The configuration has no outbound bind of that name. Nothing was sent.");
+    py_BindDown =
+        exception_add(m, "BindDown", "siphon.smpp.BindDown", py_SmppError,
+                      "The outbound bind is not up, or went down while the message waited: not sent, for certain.");
+    py_SessionGone = exception_add(
+        m, "SessionGone", "siphon.smpp.SessionGone", py_SmppError,
+        "There is no such ESME session, or it ended before its answer came: the message may have arrived.");
     py_WindowFull = exception_add(m, "WindowFull", "siphon.smpp.WindowFull", py_SmppError,
-                                  "Not sent, for certain: no place in the window or its queue in time.");
-    py_ResponseTimeout = exception_add(m, "ResponseTimeout", "siphon.smpp.ResponseTimeout", py_SmppError,
-                                       "Sent, no answer in time: the outcome is unknown.");
+                                  "No place in the window or its queue in time: not sent, for certain.");
+    py_ResponseTimeout = exception_add(
+        m, "ResponseTimeout", "siphon.smpp.ResponseTimeout", py_SmppError,
+        "Sent, and no answer came in time or before the connection ended: the outcome is unknown, not failed.");
     py_CacheError = exception_add(m, "CacheError", "siphon.cache.CacheError", PyExc_RuntimeError,
-                                  "Redis is away, too slow, or refused the command.");
+                                  "Redis is away, did not answer within redis.timeout_ms, or refused the command.");
     Py_DECREF(both);
     return PyErr_Occurred() ? -1 : 0;
 }
