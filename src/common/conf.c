@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf_int.h"
+#include "conf_file.h"
 #include "util.h"
 
 static int load_group(struct conf_load *load, enum conf_group group, void *base, const char *path,
@@ -173,21 +173,21 @@ static int load_group(struct conf_load *load, enum conf_group group, void *base,
     return bind ? check_bind(load, bind, path, node) : 0;
 }
 
-static int parse(struct conf_load *load)
+static int parse(struct conf_load *load, config_t *file)
 {
     struct conf *conf = load->conf;
-    config_set_include_dir(&load->file, conf->directory);
+    config_set_include_dir(file, conf->directory);
     errno = 0;
-    if (config_read_file(&load->file, conf->path) == CONFIG_TRUE)
+    if (config_read_file(file, conf->path) == CONFIG_TRUE)
         return 0;
-    if (config_error_type(&load->file) == CONFIG_ERR_FILE_IO) {
+    if (config_error_type(file) == CONFIG_ERR_FILE_IO) {
         load->error = xasprintf("%s: cannot be read: %s", conf->path, strerror(errno ? errno : EIO));
         return -1;
     }
-    const char *name = config_error_file(&load->file);
-    char *file = conf_absolute(conf, name ? name : conf->path);
-    load->error = xasprintf("%s:%d: %s", file, config_error_line(&load->file), config_error_text(&load->file));
-    free(file);
+    const char *name = config_error_file(file);
+    char *whole = conf_absolute(conf, name ? name : conf->path);
+    load->error = xasprintf("%s:%d: %s", whole, config_error_line(file), config_error_text(file));
+    free(whole);
     return -1;
 }
 
@@ -218,13 +218,14 @@ struct conf *conf_load(const char *path, char **error)
     struct conf_load load = {.conf = xcalloc(1, sizeof(struct conf)), .error = NULL};
     struct conf *conf = load.conf;
     set_paths(conf, path);
-    config_init(&load.file);
-    int rc = parse(&load);
+    config_t file;
+    config_init(&file);
+    int rc = parse(&load, &file);
     if (rc == 0)
-        rc = load_group(&load, CONF_TOP, conf, "", config_root_setting(&load.file));
+        rc = load_group(&load, CONF_TOP, conf, "", config_root_setting(&file));
     if (rc == 0)
         rc = conf_env_check(&load);
-    config_destroy(&load.file);
+    config_destroy(&file);
     if (rc == -1) {
         conf_free(&conf);
         *error = load.error;
@@ -233,55 +234,4 @@ struct conf *conf_load(const char *path, char **error)
     if (conf->workers == 0)
         conf->workers = cores();
     return conf;
-}
-
-static void free_strings(char **list, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(list[i]);
-    free(list);
-}
-
-static void free_group(enum conf_group group, void *base)
-{
-    const struct conf_setting *s = NULL;
-    while ((s = conf_next(group, s))) {
-        void *at = conf_at(base, s->offset);
-        if (s->type <= CONF_URL)
-            free(*(char **)at);
-        else if (s->type == CONF_PATHS || s->type == CONF_CHAIN)
-            free_strings(*(char ***)at, *(size_t *)conf_at(base, s->count_offset));
-        else if (s->type == CONF_SECTION)
-            free_group(s->sub, base);
-    }
-}
-
-void conf_free(struct conf **conf)
-{
-    struct conf *c = *conf;
-    if (!c)
-        return;
-    for (size_t i = 0; i < c->bind_count; i++)
-        free_group(CONF_BIND, &c->binds[i]);
-    for (size_t i = 0; i < c->rule_count; i++) {
-        free_group(CONF_RULE, &c->rules[i]);
-        free_strings(c->rules[i].option_keys, c->rules[i].option_count);
-        free_strings(c->rules[i].option_values, c->rules[i].option_count);
-    }
-    free_group(CONF_TOP, c);
-    free(c->binds);
-    free(c->rules);
-    free(c->path);
-    free(c->directory);
-    free(c);
-    *conf = NULL;
-}
-
-int conf_bind_index(const struct conf *conf, const char *name)
-{
-    for (size_t i = 0; i < conf->bind_count; i++) {
-        if (strcmp(conf->binds[i].name, name) == 0)
-            return (int)i;
-    }
-    return -1;
 }

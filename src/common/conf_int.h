@@ -2,7 +2,6 @@
 #ifndef SMSCD_CONF_INT_H
 #define SMSCD_CONF_INT_H
 
-#include <libconfig.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -50,7 +49,6 @@ const struct conf_setting *conf_find(enum conf_group group, const char *name);
 
 struct conf_load {
     struct conf *conf;
-    config_t file;
     char *error; /* the first one; malloc'd */
 };
 
@@ -64,18 +62,21 @@ struct conf_place {
 /* Notes the error unless there is one. Always -1. */
 int conf_fail(struct conf_load *load, const struct conf_place *place, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-struct conf_place conf_place_of(const struct conf_load *load, const config_setting_t *node, const char *path);
+/* The same with what was found and what the setting expects. */
+int conf_mismatch(struct conf_load *load, const struct conf_setting *setting, const struct conf_place *place,
+                  const char *found);
 
 /* A path relative to the file made absolute; "" stays. malloc'd. (libconfig names an included file so, too.) */
 char *conf_absolute(const struct conf *conf, const char *path);
 
 /* Each sets one value in base (struct conf, conf_bind or conf_rule), after its checks. 0 or -1. */
-int conf_set_node(struct conf_load *load, const struct conf_setting *setting, void *base, const char *path,
-                  const config_setting_t *node);
 int conf_set_default(struct conf_load *load, const struct conf_setting *setting, void *base);
 /* A value given as text only: an integer too. */
 int conf_set_text(struct conf_load *load, const struct conf_setting *setting, void *base,
                   const struct conf_place *place, const char *text);
+
+/* An entry of a chain: "bind:NAME" of a configured bind. 0 or -1. */
+int conf_check_chain(struct conf_load *load, const char *entry, const struct conf_place *place);
 
 /* The url with ***@ for who is in it. malloc'd. */
 char *conf_masked_url(const char *url);
@@ -86,10 +87,6 @@ char *conf_expand(struct conf_load *load, const struct conf_place *place, const 
 int conf_env_bind(struct conf_load *load, struct conf_bind *bind);
 /* Two binds whose names come to the same in the environment. 0 or -1. */
 int conf_env_check(struct conf_load *load);
-
-/* libconfig lets an integer over 32 bits wrap without a word. The number as it stands in the file (malloc'd) when the
- * setting's value came about so, else NULL. */
-char *conf_oversized(const struct conf *conf, const config_setting_t *node);
 
 static inline void *conf_at(void *base, size_t offset)
 {

@@ -1,6 +1,6 @@
 /* Finds integers that libconfig 1.5 has wrapped to 32 bits without a word, by reading the
  * number as it stands in the file. */
-#include "conf_int.h"
+#include "conf_file.h"
 
 #include <ctype.h>
 #include <errno.h>

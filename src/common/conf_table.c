@@ -1,7 +1,8 @@
-/* The table of settings: name, type, range and default of everything a configuration file may hold.
+/* The table of settings: name, type, range and default of everything a configuration file may hold; and what frees it.
  * The order is that of the readout; binds come before what refers to them. */
 #include "conf_int.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define DAY_MS 86400000
@@ -125,4 +126,55 @@ const struct conf_setting *conf_find(enum conf_group group, const char *name)
             return s;
     }
     return NULL;
+}
+
+static void free_strings(char **list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(list[i]);
+    free(list);
+}
+
+static void free_group(enum conf_group group, void *base)
+{
+    const struct conf_setting *s = NULL;
+    while ((s = conf_next(group, s))) {
+        void *at = conf_at(base, s->offset);
+        if (s->type <= CONF_URL)
+            free(*(char **)at);
+        else if (s->type == CONF_PATHS || s->type == CONF_CHAIN)
+            free_strings(*(char ***)at, *(size_t *)conf_at(base, s->count_offset));
+        else if (s->type == CONF_SECTION)
+            free_group(s->sub, base);
+    }
+}
+
+void conf_free(struct conf **conf)
+{
+    struct conf *c = *conf;
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->bind_count; i++)
+        free_group(CONF_BIND, &c->binds[i]);
+    for (size_t i = 0; i < c->rule_count; i++) {
+        free_group(CONF_RULE, &c->rules[i]);
+        free_strings(c->rules[i].option_keys, c->rules[i].option_count);
+        free_strings(c->rules[i].option_values, c->rules[i].option_count);
+    }
+    free_group(CONF_TOP, c);
+    free(c->binds);
+    free(c->rules);
+    free(c->path);
+    free(c->directory);
+    free(c);
+    *conf = NULL;
+}
+
+int conf_bind_index(const struct conf *conf, const char *name)
+{
+    for (size_t i = 0; i < conf->bind_count; i++) {
+        if (strcmp(conf->binds[i].name, name) == 0)
+            return (int)i;
+    }
+    return -1;
 }

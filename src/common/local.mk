@@ -3,11 +3,12 @@ noinst_LIBRARIES += libsmscd_common.a
 libsmscd_common_a_CFLAGS = $(AM_CFLAGS) $(LIBCONFIG_CFLAGS)
 libsmscd_common_a_SOURCES = \
 	src/common/chan.c src/common/chan.h \
-	src/common/conf.c src/common/conf.h src/common/conf_int.h \
+	src/common/conf.c src/common/conf.h src/common/conf_file.h src/common/conf_int.h \
 	src/common/conf_each.c \
 	src/common/conf_env.c \
 	src/common/conf_scan.c \
 	src/common/conf_table.c \
+	src/common/conf_text.c \
 	src/common/conf_value.c \
 	src/common/conn.c src/common/conn.h \
 	src/common/log.c src/common/log.h \
