@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import faulthandler
 import importlib
 import linecache
@@ -17,7 +18,7 @@ from typing import Any
 
 import _siphon
 
-from siphon import _loop
+from siphon import _generation, _loop
 
 _LEVEL_ERROR = 3
 
@@ -25,6 +26,7 @@ _loop_object: asyncio.SelectorEventLoop
 _background: set[asyncio.Task[Any]] = set()
 _held: set[asyncio.Task[Any]] = set()  # background tasks that a drain waits for
 _events: dict[str, asyncio.Task[None]] = {}
+_generation_in_force = 0
 
 
 def start(paths: list[str], venv: str) -> asyncio.SelectorEventLoop:
@@ -39,6 +41,7 @@ def start(paths: list[str], venv: str) -> asyncio.SelectorEventLoop:
         sys.path.insert(0, path)
     _loop_object = _loop.new_event_loop()
     _loop_object.set_exception_handler(_on_loop_exception)
+    _loop_object.set_task_factory(_generation.task_factory)
     asyncio.set_event_loop(_loop_object)
     return _loop_object
 
@@ -56,7 +59,7 @@ def _add_venv(venv: str) -> None:
 
 def _beside(module: types.ModuleType | None, directory: str) -> bool:
     file = getattr(module, "__file__", None)
-    return bool(file) and os.path.abspath(file).startswith(directory + os.sep)
+    return isinstance(file, str) and os.path.abspath(file).startswith(directory + os.sep)
 
 
 def _take_modules(directory: str) -> dict[str, types.ModuleType]:
@@ -68,7 +71,11 @@ def _take_modules(directory: str) -> dict[str, types.ModuleType]:
 
 
 def load() -> None:
-    """Loads the script into a fresh namespace; only when that worked do its handlers replace the old ones."""
+    """Loads the script into a fresh namespace; only when that worked do its handlers replace the old ones.
+
+    Tasks and timers that the old one started while it was loaded end then; handlers under way go on.
+    """
+    global _generation_in_force
     script = os.path.abspath(_siphon.script())
     directory = os.path.dirname(script)
     old = {} if _is_package_directory(directory) else _take_modules(directory)
@@ -76,7 +83,7 @@ def load() -> None:
     linecache.checkcache()
     _siphon.begin_load()
     try:
-        _execute(script)
+        generation = _generation.run(_loop_object, _execute, script)
     except BaseException:
         _siphon.end_load(False)
         if not _is_package_directory(directory):
@@ -84,6 +91,8 @@ def load() -> None:
         sys.modules.update(old)
         raise
     _siphon.end_load(True)
+    _generation.end(_loop_object, _generation_in_force)
+    _generation_in_force = generation
 
 
 def _is_package_directory(directory: str) -> bool:
@@ -179,7 +188,7 @@ def _event_ended(session_id: str, task: asyncio.Task[None]) -> None:
 
 def spawn(coroutine: Coroutine[Any, Any, Any], what: str, *, hold: bool = False) -> asyncio.Task[Any]:
     """Runs a coroutine in the background and logs its exception. With `hold` a drain waits for it."""
-    task = _loop_object.create_task(coroutine)
+    task = _loop_object.create_task(coroutine, context=contextvars.Context())
     _background.add(task)
     if hold:
         _held.add(task)

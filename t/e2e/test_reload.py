@@ -175,3 +175,75 @@ def test_reloads_under_load(smscd):
         versions = [int(p.message_id[1:]) for p in resp]
         assert versions == sorted(versions)
         answers(daemon, esme, "v100")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_thousand_reloads(smscd):
+    """Of a script with a module beside it, a timer, a pending task and a count of its own: no message is lost, each is
+    answered by a script in force, what a load started ends with it, and memory does not grow."""
+
+    def script(n):
+        return OPEN + (
+            f"""
+import beside
+
+assert beside.N == {n}
+PADDING = bytes(range(256)) * 400
+TICKS = []
+
+async def pending():
+    record("started", n={n})
+    try:
+        await asyncio.Event().wait()
+    finally:
+        record("ended", n={n})
+
+loop = asyncio.get_event_loop()
+task = loop.create_task(pending())
+
+def tick():
+    TICKS.append(1)
+    loop.call_later(0.01, tick)
+
+loop.call_later(0.01, tick)
+
+@smpp.on_pdu("submit_sm")
+async def submit(pdu, session):
+    await asyncio.sleep(0)
+    await cache.incr("handled")
+    if pdu.short_message == b"state":
+        tasks = [t for t in asyncio.all_tasks() if "coro=<pending()" in repr(t)]
+        timers = [h for h in loop._scheduled if not h.cancelled() and "tick" in repr(h)]
+        record("state", tasks=len(tasks), timers=len(timers), handled=await cache.get("handled"))
+    return pdu.reply(message_id="v{n}")
+"""
+        )
+
+    def reload(n):
+        daemon.write_script(f"N = {n}\n", "beside.py")
+        daemon.write_script(script(n))
+        daemon.signal(SIGHUP)
+
+    daemon = smscd(script(0), workers=1, start=False)
+    daemon.write_script("N = 0\n", "beside.py")
+    daemon.start()
+    with daemon.bind() as esme:
+        sent, versions, memory = 0, [], []
+        for n in range(1, 1001):
+            mark = daemon.log.mark()
+            reload(n)
+            seqs = [esme.send("submit_sm") for _ in range(5)]
+            sent += len(seqs)
+            versions += [int(esme.expect("submit_sm_resp", seq).message_id[1:]) for seq in seqs]
+            daemon.log.wait(r"worker 0: script .* loaded", since=mark)
+            assert esme.submit().message_id == f"v{n}"
+            sent += 1
+            if n in (100, 1000):
+                memory.append(proc.resident_kb(daemon.worker_pids()[0]))
+        assert versions == sorted(versions)
+        esme.submit(b"state")
+        sent += 1
+    state = daemon.wait_records("state")[0]
+    assert (state["tasks"], state["timers"], int(state["handled"])) == (1, 1, sent)
+    assert memory[1] < memory[0] * 1.1, memory
