@@ -44,6 +44,17 @@ static void on_done(void *arg, enum session_outcome outcome, bool sent, const ui
     free(f);
 }
 
+/* Nothing answers an alert_notification: written is done. */
+static void send_alert(struct worker *w, uint64_t id, struct session *session, const uint8_t *raw, size_t len)
+{
+    uint8_t written[SMPP_HEADER_SIZE];
+    pdu_put_header(written, SMPP_alert_notification, ESME_ROK, 0);
+    if (session_send_alert(session, raw, len))
+        send_result(w, id, MSG_RESPONSE, true, written, sizeof(written));
+    else
+        send_result(w, id, MSG_WINDOW_FULL, false, NULL, 0);
+}
+
 static void send_held(struct worker *w, const struct held *held, const uint8_t *raw)
 {
     enum msg_outcome why = MSG_NO_SESSION;
@@ -52,11 +63,16 @@ static void send_held(struct worker *w, const struct held *held, const uint8_t *
         send_result(w, held->id, why, false, NULL, 0);
         return;
     }
+    if (pdu_raw_command_id(raw) == SMPP_alert_notification) {
+        send_alert(w, held->id, session, raw, held->len);
+        return;
+    }
     enum session_outcome outcome = SESSION_REFUSED;
     struct forward *f = xmalloc(sizeof(*f));
     *f = (struct forward){.worker = w, .id = held->id};
     if (session_send(session, raw, held->len, held->timeout_ms, 0, on_done, f, &outcome)) {
-        stats_add(&w->stats->deliver_sm_out, 1);
+        if (pdu_raw_command_id(raw) == SMPP_deliver_sm)
+            stats_add(&w->stats->deliver_sm_out, 1);
         return;
     }
     free(f);

@@ -29,6 +29,11 @@ async def submit(pdu, session):
 """
 )
 
+ALERT = """
+async def send(session_id, source_addr, **_):
+    return await smpp.alert_to(session_id=session_id, source_addr=source_addr, esme_addr="1")
+"""
+
 
 def bound(daemon, count):
     return {r["system_id"]: r for r in daemon.wait_records("bound", count)}
@@ -76,6 +81,14 @@ def test_another_worker(smscd):
         assert relay(esme0, id1, esme1) == "True:ESME_ROK"
     esme1.reset()
     assert esme0.submit(destination_addr=id1).message_id == "SessionGone"
+
+
+def test_alert_to_another_worker(smscd):
+    """Nothing answers an alert_notification: it is done when it is written, there too."""
+    daemon = smscd(RELAY.replace("smpp.deliver_to(", "send(") + ALERT, workers=2)
+    (_, esme0), (id1, esme1) = one_on_each(daemon).values()
+    assert esme0.submit(destination_addr=id1, source_addr="4711").message_id == "True:ESME_ROK"
+    assert esme1.expect("alert_notification").source_addr == "4711"
 
 
 def test_session_gone(smscd):
