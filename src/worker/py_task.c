@@ -27,7 +27,8 @@ typedef struct carrier {
     py_task_done_fn *done; /* NULL once called */
     void *arg;
     double deadline;
-    bool timed; /* is in the list of deadlines */
+    Py_ssize_t kept; /* references to the task that the handler's steps took and did not give back */
+    bool timed;      /* is in the list of deadlines */
     struct carrier *prev, *next;
 } Carrier;
 
@@ -124,12 +125,61 @@ static PyMethodDef deadline_method = {"on_deadline", on_deadline, METH_NOARGS, N
 
 /* ---- Carrier: what the task steps ---- */
 
+static bool has_callbacks(PyObject *task)
+{
+    PyObject *callbacks = PyObject_GetAttr(task, name_callbacks);
+    bool any = callbacks && callbacks != Py_None;
+    if (!callbacks)
+        PyErr_Clear();
+    Py_XDECREF(callbacks);
+    return any;
+}
+
+static long cancels_asked(PyObject *task)
+{
+    PyObject *n = PyObject_CallMethodNoArgs(task, name_cancelling);
+    long cancelling = n ? PyLong_AsLong(n) : 0;
+    Py_XDECREF(n);
+    PyErr_Clear();
+    return cancelling;
+}
+
+/* Whether the task is as it was before the handler: nobody has kept it, awaits it, or has cancelled it. */
+static bool is_untouched(const Carrier *c)
+{
+    return c->kept == 0 && !has_callbacks(c->task) && cancels_asked(c->task) == 0;
+}
+
+/* The task of a handler that has ended waits for another one. false: there are enough, or no memory. */
+static bool park_again(Carrier *c)
+{
+    Gate *gate = parked_count < PARKED_MAX ? py_gate_new() : NULL;
+    if (!gate) {
+        PyErr_Clear();
+        return false;
+    }
+    deadline_remove(c);
+    suspended_count--;
+    Py_CLEAR(c->coro);
+    Py_CLEAR(c->yielded);
+    Py_CLEAR(c->context);
+    c->gate = gate;
+    c->state = PARKED;
+    parked[parked_count++] = (Carrier *)Py_NewRef((PyObject *)c);
+    return true;
+}
+
 /* The coroutine returned (value, stolen) or raised (value NULL, exception set). */
 static PySendResult carrier_ended(Carrier *c, PyObject *value, PyObject **result)
 {
     bool cancelled = !value && PyErr_ExceptionMatches(cancelled_error);
+    bool again = value && is_untouched(c);
     tell(c, value);
     Py_XDECREF(value);
+    if (again && park_again(c)) {
+        *result = Py_NewRef((PyObject *)c->gate);
+        return PYGEN_NEXT;
+    }
     finish(c);
     if (cancelled) {
         PyErr_SetNone(cancelled_error);
@@ -154,7 +204,9 @@ static PySendResult carrier_resume(Carrier *c, PyObject *arg, PyObject **result)
     if (PyContext_Enter(c->context) < 0)
         return PYGEN_ERROR;
     current = c->task;
+    Py_ssize_t references = Py_REFCNT(c->task);
     PySendResult r = PyIter_Send(c->coro, arg, &value);
+    c->kept += Py_REFCNT(c->task) - references;
     current = before;
     PyContext_Exit(c->context);
     if (r == PYGEN_NEXT) {
@@ -235,14 +287,19 @@ static PyObject *throw_into_coro(Carrier *c, PyObject *args)
         return NULL;
     }
     current = c->task;
+    Py_ssize_t references = Py_REFCNT(c->task);
     PyObject *value = PyObject_CallObject(method, args);
+    c->kept += Py_REFCNT(c->task) - references;
     current = before;
     PyContext_Exit(c->context);
     Py_DECREF(method);
     if (value)
         return value; /* it goes on waiting, for this */
     PyObject *returned = stop_iteration_value(), *result = NULL;
-    if (carrier_ended(c, returned, &result) == PYGEN_RETURN) {
+    PySendResult r = carrier_ended(c, returned, &result);
+    if (r == PYGEN_NEXT)
+        return result; /* it waits for another handler */
+    if (r == PYGEN_RETURN) {
         Py_DECREF(result);
         PyErr_SetNone(PyExc_StopIteration);
     }
@@ -394,26 +451,12 @@ static Carrier *carrier_take(void)
     return carrier_new();
 }
 
-static bool has_callbacks(PyObject *task)
-{
-    PyObject *callbacks = PyObject_GetAttr(task, name_callbacks);
-    bool any = callbacks && callbacks != Py_None;
-    if (!callbacks)
-        PyErr_Clear();
-    Py_XDECREF(callbacks);
-    return any;
-}
-
 /* A cancel() that the handler sent to itself and that no await has taken. */
 static bool cancel_pending(Carrier *c)
 {
     if (c->gate ? !c->gate->cancelled : c->state != FRESH)
         return false;
-    PyObject *n = PyObject_CallMethodNoArgs(c->task, name_cancelling);
-    long cancelling = n ? PyLong_AsLong(n) : 0;
-    Py_XDECREF(n);
-    PyErr_Clear();
-    return cancelling > 0;
+    return cancels_asked(c->task) > 0;
 }
 
 /* After a handler that did not suspend: the task goes back, or, when the handler left a trace on it, ends like one that
@@ -521,6 +564,7 @@ bool py_task_run(PyObject *callable, PyObject *const *args, size_t nargs, unsign
     if (r == PYGEN_NEXT) {
         c->done = done;
         c->arg = arg;
+        c->kept = Py_REFCNT(c->task) - references;
         carrier_hand_over(c, coro, value, context, timeout_ms);
         return true;
     }
