@@ -12,6 +12,8 @@ import _siphon
 class LibevSelector(selectors._BaseSelectorImpl):
     """Descriptors are watched by the worker's own loop, beside its SMPP sockets."""
 
+    _fd_to_key: dict[int, selectors.SelectorKey]
+
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         key = super().register(fileobj, events, data)
         try:

@@ -67,8 +67,8 @@ class Receipt:
     """The ``err`` field of the text, or ``"000"``."""
     final: bool
     """Whether no further receipt follows."""
-    fields: dict[str, Any]
-    """The parsed receipt, as ``pdu.receipt`` has it."""
+    fields: smpp.ReceiptFields
+    """The parsed receipt, as ``pdu.receipt`` has it (Appendix B)."""
 
     def __init__(self, bind: str, wire: dict[str, Any], context: dict[str, Any]) -> None:
         self.bind = bind
@@ -336,7 +336,7 @@ async def _save() -> None:
 # -- the receipt's side --------------------------------------------------------------------------
 
 
-def _wire(pdu: Pdu, fields: dict[str, Any]) -> dict[str, Any]:
+def _wire(pdu: Pdu, fields: smpp.ReceiptFields) -> dict[str, Any]:
     """A receipt as it is kept in Redis: n tells two of them apart, x is whether it is final."""
     code = pdu.tlv("network_error_code")
     wire: dict[str, Any] = {"n": uuid.uuid4().hex[:12], "f": fields, "x": not pdu.is_intermediate}

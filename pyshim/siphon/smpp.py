@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Literal, TypeVar, overload
 
 import _siphon
 from _siphon import (
@@ -28,7 +28,7 @@ from _siphon import (
     WindowFull,
 )
 
-from siphon._types import Destination
+from siphon._types import Destination, ReceiptFields, Tlvs
 
 __all__ = [
     "AlertNotification",
@@ -39,11 +39,13 @@ __all__ = [
     "Pdu",
     "PduReply",
     "QueryResp",
+    "ReceiptFields",
     "ResponseTimeout",
     "Session",
     "SessionGone",
     "SmppError",
     "SmppResp",
+    "Tlvs",
     "UnknownBind",
     "WindowFull",
     "alert_to",
@@ -65,45 +67,66 @@ __all__ = [
     "submit_via",
 ]
 
-Handler = TypeVar("Handler", bound=Callable[..., Any])
-Tlvs = Mapping[str | int, bytes | str | int] | Iterable[tuple[str | int, bytes | str | int]]
+BindHandler = TypeVar("BindHandler", bound=Callable[[Bind], object])
+PduHandler = TypeVar("PduHandler", bound=Callable[[Pdu, Session], Awaitable[PduReply | None] | PduReply | None])
+AlertHandler = TypeVar("AlertHandler", bound=Callable[[AlertNotification, Session], object])
+SessionHandler = TypeVar("SessionHandler", bound=Callable[[Session], object])
 
 # -- decorators ------------------------------------------------------------------
 
 
-def on_bind(handler: Handler) -> Handler:
-    """Registers who decides whether an ESME may bind (section 4.1).
+def on_bind(handler: BindHandler) -> BindHandler:
+    """Registers who decides whether an ESME may bind (SMPP 3.4 section 4.1): ``@smpp.on_bind``.
 
-    The handler gets a :class:`Bind` and returns ``bind.accept()``, ``bind.reject(status, reason)``, or anything that is
-    true or false. Without one every bind is rejected.
+    The handler, ``async def (bind: Bind)`` or a plain ``def``, returns ``bind.accept()``, ``bind.reject(status,
+    reason)``, or anything that is true (accept) or false (reject with ESME_RBINDFAIL). One that raises, or takes longer
+    than ``handler_timeout_ms``, rejects with ESME_RSYSERR. Without one every bind is rejected. The last one registered
+    wins. Raises TypeError for what cannot be called.
     """
     _siphon.register("bind", "", handler)
     return handler
 
 
-def on_pdu(command: str) -> Callable[[Handler], Handler]:
-    """Registers the handler of a command; it gets ``(pdu, session)`` and returns ``pdu.reply(...)`` or None.
+@overload
+def on_pdu(command: Literal["alert_notification"]) -> Callable[[AlertHandler], AlertHandler]: ...
+@overload
+def on_pdu(
+    command: Literal["submit_sm", "submit_sm_multi", "deliver_sm", "data_sm", "cancel_sm", "query_sm", "replace_sm"],
+) -> Callable[[PduHandler], PduHandler]: ...
+def on_pdu(command: str) -> Callable[[Any], Any]:
+    """Registers the handler of a command (SMPP 3.4 sections 4.4 to 4.10 and 4.12): ``@smpp.on_pdu("submit_sm")``.
 
-    ``command``: ``"submit_sm"``, ``"submit_sm_multi"``, ``"deliver_sm"``, ``"data_sm"``, ``"cancel_sm"``,
-    ``"query_sm"``, ``"replace_sm"`` or ``"alert_notification"`` (whose handler gets an :class:`AlertNotification`
-    first, and whose result counts for nothing); ValueError for any other. The last handler registered wins.
+    ``command``: ``"submit_sm"``, ``"submit_sm_multi"``, ``"cancel_sm"``, ``"query_sm"``, ``"replace_sm"`` from ESMEs,
+    ``"deliver_sm"`` and ``"alert_notification"`` from upstreams, ``"data_sm"`` from both.
+
+    The handler, ``async def (pdu: Pdu, session: Session)`` or a plain ``def``, returns ``pdu.reply(...)``,
+    ``pdu.reply_query(...)``, or None for ESME_ROK. For ``"alert_notification"`` it gets an :class:`AlertNotification`
+    first, and its result counts for nothing. A handler that raises, returns anything else, or takes longer than
+    ``handler_timeout_ms`` answers ESME_RX_T_APPN to an upstream; to an ESME ESME_RCANCELFAIL, ESME_RQUERYFAIL or
+    ESME_RREPLACEFAIL, and ESME_RSYSERR to its other commands. The last one registered wins.
+
+    Raises ValueError for another command, TypeError for what cannot be called.
     """
 
-    def decorator(handler: Handler) -> Handler:
+    def decorator(handler: Callable[..., Any]) -> Callable[..., Any]:
         _siphon.register("pdu", command, handler)
         return handler
 
     return decorator
 
 
-def on_session(event: str) -> Callable[[Handler], Handler]:
-    """Registers a handler for ``"bound"`` or ``"unbound"``; it gets the :class:`Session`.
+def on_session(event: Literal["bound", "unbound"]) -> Callable[[SessionHandler], SessionHandler]:
+    """Registers a handler for the beginning or the end of sessions: ``@smpp.on_session("bound")``.
 
-    All handlers of an event run, in the order of their registration, one after the other. Raises ValueError for
-    another event.
+    ``event``: ``"bound"`` or ``"unbound"``, of ESMEs and of outbound binds. The handler, ``async def (session:
+    Session)`` or a plain ``def``, runs once for each event in the whole gateway; what it returns counts for nothing,
+    what it raises is logged. All handlers of an event run, in the order of their registration, one after the other; those
+    of ``"unbound"`` after those of the same session's ``"bound"``.
+
+    Raises ValueError for another event, TypeError for what cannot be called.
     """
 
-    def decorator(handler: Handler) -> Handler:
+    def decorator(handler: SessionHandler) -> SessionHandler:
         _siphon.register("session", event, handler)
         return handler
 
@@ -136,14 +159,19 @@ async def submit_via(
     tlvs: Tlvs | None = None,
     timeout: float | None = None,
 ) -> SmppResp:
-    """Sends a submit_sm (section 4.4) over the outbound bind of that name and returns the upstream's answer.
+    """Sends a submit_sm (SMPP 3.4 section 4.4) over the outbound bind of that name and returns the upstream's answer.
 
-    ``short_message``: at most 254 octets; a str is encoded as UTF-8. ``tlvs``: a mapping or pairs, tags by the
-    standard's name or number. ``timeout``: seconds from the call to the answer, waiting for the window included;
-    without it ``response_timer_ms`` of the bind for either part.
+    The fields are those of the standard: a str has only characters up to U+00FF, one octet each; an int is 0-255.
+    ``short_message``: the text as it goes on the wire, at most 254 octets, a longer one goes into ``tlvs`` as
+    MESSAGE_PAYLOAD; a str is encoded as UTF-8. ``schedule_delivery_time`` and ``validity_period``: SMPP's time format
+    (section 7.1.1), ``""`` or 16 characters. ``tlvs``: :data:`Tlvs`. ``timeout``: seconds from the call to the answer,
+    waiting for the window included; without it the bind's ``response_timer_ms`` for either part.
 
-    A negative answer is a value. Raises UnknownBind; BindDown and WindowFull: not sent, for certain; ResponseTimeout:
-    the outcome is unknown; ValueError or TypeError for a field that cannot be sent.
+    A negative answer is a value: ``ok`` of the result is False. Cancelling the awaiting task takes a message back that
+    is still queued; one that is on the wire stays there.
+
+    Raises UnknownBind; BindDown and WindowFull, not sent, for certain; ResponseTimeout, the outcome is unknown;
+    ValueError or TypeError for a field that cannot be sent.
     """
     fields = {
         "source_addr": source_addr,
@@ -226,10 +254,11 @@ async def submit_multi_via(
     tlvs: Tlvs | None = None,
     timeout: float | None = None,
 ) -> SmppResp:
-    """Sends one message to 1-254 destinations in a submit_multi (section 4.5) over the outbound bind of that name.
+    """Sends one message to many in a submit_multi (SMPP 3.4 section 4.5) over the outbound bind of that name.
 
-    ``destinations``: addresses, or :class:`Destination` where TON and NPI are not 1 or for a distribution list. The
-    answer's ``unsuccessful`` has those that were refused. The rest is as for :func:`submit_via`.
+    ``destinations``: 1-254 addresses, or :class:`Destination` where TON and NPI are not 1 or for a distribution list.
+    The result's ``unsuccessful`` has those that were refused. The other arguments, their units and what is raised are
+    those of :func:`submit_via`.
     """
     fields = {
         "destinations": list(destinations) if not isinstance(destinations, str) else destinations,
@@ -270,10 +299,10 @@ async def data_via(
     tlvs: Tlvs | None = None,
     timeout: float | None = None,
 ) -> SmppResp:
-    """Sends a data_sm (section 4.7) over the outbound bind of that name.
+    """Sends a data_sm (SMPP 3.4 section 4.7) over the outbound bind of that name.
 
-    The body always travels as message_payload: ``short_message`` of up to 65,535 octets, or in ``tlvs``, not both
-    (ValueError). The rest is as for :func:`submit_via`.
+    The body always travels as message_payload (section 5.3.2.32): ``short_message`` of up to 65,535 octets, or in
+    ``tlvs``; ValueError for both. The other arguments, their units and what is raised are those of :func:`submit_via`.
     """
     fields = {
         "source_addr": source_addr,
@@ -306,10 +335,10 @@ async def cancel_via(
     service_type: str = "",
     timeout: float | None = None,
 ) -> SmppResp:
-    """Cancels a message (section 4.9) that was sent over the outbound bind of that name.
+    """Cancels a message (SMPP 3.4 section 4.9) that was sent over the outbound bind of that name.
 
     ``message_id``: the upstream's, with the message's ``source_addr``; or ``""`` and both addresses for all messages
-    between them. Raises as :func:`submit_via`.
+    between them. ``timeout``: seconds. The other arguments and what is raised are those of :func:`submit_via`.
     """
     fields = {
         "message_id": message_id,
@@ -334,9 +363,10 @@ async def query_via(
     source_addr_npi: int = 1,
     timeout: float | None = None,
 ) -> QueryResp:
-    """Asks for the state of a message (section 4.8) that was sent over the outbound bind of that name.
+    """Asks for the state of a message (SMPP 3.4 section 4.8) that was sent over the outbound bind of that name.
 
-    ``message_id``: the upstream's; ``source_addr``: that of the message. Raises as :func:`submit_via`.
+    ``message_id``: the upstream's; ``source_addr``: that of the message. ``timeout``: seconds. The other arguments and
+    what is raised are those of :func:`submit_via`.
     """
     fields = {
         "message_id": message_id,
@@ -362,9 +392,10 @@ async def replace_via(
     sm_default_msg_id: int = 0,
     timeout: float | None = None,
 ) -> SmppResp:
-    """Replaces a message (section 4.10) that was sent over the outbound bind of that name and is not delivered yet.
+    """Replaces a message (SMPP 3.4 section 4.10) that was sent over the outbound bind of that name and still waits.
 
-    ``message_id``: the upstream's; ``source_addr``: that of the message. Raises as :func:`submit_via`.
+    ``message_id``: the upstream's; ``source_addr``: that of the message. The other arguments, their units and what is
+    raised are those of :func:`submit_via`.
     """
     fields = {
         "message_id": message_id,
@@ -405,13 +436,15 @@ async def deliver_to(
     tlvs: Tlvs | None = None,
     timeout: float | None = None,
 ) -> SmppResp:
-    """Sends a deliver_sm (section 4.6) to a bound ESME, on whatever worker its session is, and returns its answer.
+    """Sends a deliver_sm (SMPP 3.4 section 4.6) to a bound ESME, wherever its session is, and returns its answer.
 
     The target is ``session_id``, or ``system_id``: a receiving session of that ESME with little in hand. The other
-    arguments are those of :func:`submit_via`; without ``timeout``, ``server.response_timer_ms`` for either part.
+    arguments are those of :func:`submit_via`; without ``timeout`` (seconds), ``server.response_timer_ms`` for either
+    part.
 
-    Raises SessionGone when there is no such session or it ended before the answer, WindowFull when it has too much
-    unanswered (not sent), ResponseTimeout, ValueError or TypeError.
+    Raises SessionGone when there is no such session or it ended before the answer; WindowFull when it has too much
+    unanswered, not sent, for certain; ResponseTimeout, the outcome is unknown; TypeError unless exactly one of
+    ``session_id`` and ``system_id`` is given; ValueError or TypeError for a field that cannot be sent.
     """
     fields = {
         "source_addr": source_addr,
@@ -454,8 +487,10 @@ async def data_to(
     tlvs: Tlvs | None = None,
     timeout: float | None = None,
 ) -> SmppResp:
-    """Sends a data_sm (section 4.7) to a bound ESME: the target as for :func:`deliver_to`, the body as for
-    :func:`data_via`."""
+    """Sends a data_sm (SMPP 3.4 section 4.7) to a bound ESME and returns its answer.
+
+    The target, ``timeout`` (seconds) and what is raised as for :func:`deliver_to`, the body as for :func:`data_via`.
+    """
     fields = {
         "source_addr": source_addr,
         "destination_addr": destination_addr,
@@ -486,10 +521,11 @@ async def alert_to(
     ms_availability_status: int | None = None,
     timeout: float | None = None,
 ) -> SmppResp:
-    """Tells a bound ESME that the MS ``source_addr`` is available again, in an alert_notification (section 4.12).
+    """Tells a bound ESME that the station ``source_addr`` is available again (SMPP 3.4 section 4.12).
 
-    The protocol has no answer to it: the result is ``ok`` as soon as it is on its way. ``ms_availability_status``: 0
-    available, 1 denied, 2 unavailable. The target and what is raised as for :func:`deliver_to`.
+    The protocol has no answer to an alert_notification: the result is ``ok`` as soon as it is on its way.
+    ``ms_availability_status``: 0 available, 1 denied, 2 unavailable (section 5.3.2.30); None leaves it away. The target,
+    ``timeout`` (seconds) and what is raised as for :func:`deliver_to`.
     """
     fields = {
         "source_addr": source_addr,
@@ -510,7 +546,7 @@ async def sessions(system_id: str | None = None) -> list[Session]:
     :class:`siphon.cache.CacheError` when Redis is away.
     """
     index = _siphon.prefix() + "sessions"
-    found = []
+    found: list[dict[str, Any]] = []
     for key in await _siphon.redis("SMEMBERS", index):
         rows = await _siphon.redis("HVALS", key)
         if not rows and not await _siphon.redis("EXISTS", key):
@@ -523,25 +559,31 @@ async def sessions(system_id: str | None = None) -> list[Session]:
 
 
 def config() -> dict[str, Any]:
-    """The whole configuration with its defaults filled in, without any password. A copy."""
+    """The whole configuration with the file's names and the defaults filled in, without any password. A new dict."""
     configuration: dict[str, Any] = _siphon.config()
     return configuration
 
 
 def bind_address() -> str:
-    """Where ESMEs bind: ``"0.0.0.0:2775"``."""
+    """Where ESMEs bind: ``"0.0.0.0:2775"``, ``"[::]:2775"``."""
     server = config()["server"]
     host = server["bind_address"]
     return f"[{host}]:{server['port']}" if ":" in host else f"{host}:{server['port']}"
 
 
 def binds() -> list[dict[str, Any]]:
-    """The configured outbound binds, ``[{name, host, port, ...}]``, without passwords."""
+    """The configured outbound binds, ``[{"name": ..., "host": ..., "port": ..., ...}]``, without passwords.
+
+    All names of the configuration's ``binds`` are there, with the defaults filled in; times end in ``_ms``.
+    """
     configured: list[dict[str, Any]] = config()["binds"]
     return configured
 
 
 def routing_rules() -> tuple[list[str], list[dict[str, Any]]]:
-    """``(default_chain, rules)``: ``["bind:NAME", ...]`` and ``[{prefix, chain, name, options}, ...]``."""
+    """``(default_chain, rules)`` of the configuration's ``routing``, for the script to route by.
+
+    ``["bind:NAME", ...]`` and ``[{"prefix": str, "chain": ["bind:NAME", ...], "name": str, "options": dict}, ...]``.
+    """
     routing = config()["routing"]
     return routing["default_chain"], routing["rules"]
