@@ -31,7 +31,6 @@ _generation_in_force = 0
 
 def start(paths: list[str], venv: str) -> asyncio.SelectorEventLoop:
     """Makes the loop, and the script's packages importable."""
-    global _loop_object
     sys.dont_write_bytecode = True  # a module edited twice within a second must not be taken from its old byte code
     sys.argv = [_siphon.script()]
     faulthandler.register(signal.SIGUSR2, file=_siphon.log_fd(), all_threads=True)
@@ -39,11 +38,18 @@ def start(paths: list[str], venv: str) -> asyncio.SelectorEventLoop:
         _add_venv(venv)
     for path in reversed([os.path.dirname(_siphon.script()), *paths]):
         sys.path.insert(0, path)
-    _loop_object = _loop.new_event_loop()
-    _loop_object.set_exception_handler(_on_loop_exception)
-    _loop_object.set_task_factory(_generation.task_factory)
-    asyncio.set_event_loop(_loop_object)
-    return _loop_object
+    loop = _loop.new_event_loop()
+    adopt(loop)
+    asyncio.set_event_loop(loop)
+    return loop
+
+
+def adopt(loop: asyncio.SelectorEventLoop) -> None:
+    """Takes the loop that handlers and background tasks run on."""
+    global _loop_object
+    _loop_object = loop
+    loop.set_exception_handler(_on_loop_exception)
+    loop.set_task_factory(_generation.task_factory)
 
 
 def _add_venv(venv: str) -> None:
