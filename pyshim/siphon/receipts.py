@@ -29,8 +29,11 @@ DEFAULT_TTL = 3 * 86400
 
 UNSAVED_MAX = 100_000
 LEASE_SECONDS = 30.0
+"""How long a hand-out may take without a sign of life; its handler has five seconds less."""
 RETRY_MIN, RETRY_MAX = 0.5, 60.0
 SWEEP_SECONDS = 15.0
+SWEEP_MAX = 1000
+QUIET_SECONDS = 10.0
 _DUE = "receipts:due"  # sorted set: keys with receipts that are acknowledged and not handed out, by when to look again
 _DONE = "D"
 
@@ -124,6 +127,48 @@ def on_receipt(handler: Handler) -> Handler:
         _sweeper = _runtime.spawn(_sweep_for_ever(), "receipts")
     return handler
 
+
+# -- the log --------------------------------------------------------------------------
+
+
+class _Quiet:
+    """Says the first of a kind, and then every ten seconds how many more there were: they come by the thousand."""
+
+    __slots__ = ("_level", "_more", "_open", "_what")
+
+    def __init__(self, level: int, what: str) -> None:
+        self._level = level
+        self._what = what
+        self._more = 0
+        self._open = True
+
+    def first(self) -> bool:
+        """Whether the caller is to say it; the others are counted."""
+        if not self._open:
+            self._more += 1
+            return False
+        self._open = False
+        asyncio.get_running_loop().call_later(QUIET_SECONDS, self._again)
+        return True
+
+    def say(self, text: str) -> None:
+        if self.first():
+            _siphon.log(self._level, f"receipts: {text}")
+
+    def _again(self) -> None:
+        self._open = self._more == 0
+        if self._more:
+            _siphon.log(self._level, f"receipts: {self._more} more {self._what} in the last {QUIET_SECONDS:.0f} s")
+            self._more = 0
+            asyncio.get_running_loop().call_later(QUIET_SECONDS, self._again)
+
+
+_quiet_not_taken = _Quiet(2, "not handed over")
+_quiet_raised = _Quiet(3, "exceptions of on_receipt")
+_quiet_away = _Quiet(2, "to be sent again for Redis is away")
+_quiet_no_id = _Quiet(2, "without an id")
+_quiet_no_handler = _Quiet(3, "without an on_receipt handler")
+_quiet_lost = _Quiet(3, "messages not remembered")
 
 # -- the value in Redis ---------------------------------------------------------------
 
@@ -268,6 +313,9 @@ async def remember(bind: str, message_id: str, context: dict[str, Any], ttl: flo
 async def _remember(
     bind: str, message_id: str, context: dict[str, Any], ttl: float, answered: asyncio.Task[Any] | None
 ) -> None:
+    if not message_id:
+        _quiet_no_id.say(f"bind {bind}: an upstream accepts without giving an id; its receipt cannot be known")
+        return
     key = _response_key(bind, message_id)
     entry = _Entry(context, [])
     text = entry.write()
@@ -275,14 +323,29 @@ async def _remember(
     if previous is None or previous == text:
         return
     found = _Entry.read(previous)
-    if found.receipts and found.context is None:
+    if found.receipts and found.context in (None, _Entry.read(text).context):
         entry.merge(found)
+        await _due(key)  # first: whoever dies after the write leaves it to the sweep
         await _write(key, entry, previous, "PX", _px(ttl))
-        await _siphon.redis("ZADD", _siphon.prefix() + _DUE, int(time.time() + LEASE_SECONDS), key)
         _hand_out_after(answered, bind, key)
-    else:
-        # The upstream has used this id before: its earlier message is over.
-        await _siphon.redis("SET", key, text, "PX", _px(ttl))
+        return
+    # The upstream has used this id before: its earlier message is over, but for receipts that nobody has taken yet.
+    if found.receipts:
+        await _set_aside(bind, key, previous, ttl)
+    await _siphon.redis("SET", key, text, "PX", _px(ttl))
+
+
+async def _set_aside(bind: str, key: str, text: str, ttl: float) -> None:
+    """What is still to be handed out of an earlier message gets a key that no message has."""
+    aside = f"{key} {uuid.uuid4().hex}"
+    await _due(aside)
+    await _siphon.redis("SET", aside, text, "PX", _px(ttl))
+    _runtime.spawn(_hand_out(bind, aside), "receipts")
+
+
+async def _due(key: str, seconds: float = LEASE_SECONDS, *options: object) -> None:
+    """The sweep looks at the key when so much time has passed."""
+    await _siphon.redis("ZADD", _siphon.prefix() + _DUE, *options, int(time.time() + seconds), key)
 
 
 def _hand_out_after(answered: asyncio.Task[Any] | None, bind: str, key: str) -> None:
@@ -307,7 +370,7 @@ async def _remember_or_keep(
         await _remember(bind, message_id, context, ttl, answered)
     except CacheError as exc:
         if len(_unsaved) >= UNSAVED_MAX:
-            _siphon.log(3, f"receipts: {UNSAVED_MAX} messages wait for Redis; {bind} {message_id} is not remembered")
+            _quiet_lost.say(f"{UNSAVED_MAX} messages wait for Redis; {bind} {message_id} is not remembered")
             return
         if not _unsaved:
             _siphon.log(2, f"receipts: {exc}; accepted messages are remembered in memory until Redis is back")
@@ -356,12 +419,12 @@ async def route(pdu: Pdu, session: Session, *, ttl: float = DEFAULT_TTL) -> PduR
         raise ValueError("receipts.route takes a receipt (pdu.is_dlr) from a bind")
     fields = pdu.receipt
     if not fields or not fields.get("id"):
-        _siphon.log(2, f"receipts: bind {session.bind}: a receipt without an id is answered ESME_RX_P_APPN: {pdu!r}")
+        _quiet_no_id.say(f"bind {session.bind}: a receipt without an id is answered ESME_RX_P_APPN: {pdu!r}")
         return pdu.reply(command_status="ESME_RX_P_APPN")
     try:
         return await _route(pdu, session.bind, _wire(pdu, fields), ttl)
     except CacheError as exc:
-        _siphon.log(2, f"receipts: bind {session.bind}: {exc}; receipt {fields['id']} is to be sent again")
+        _quiet_away.say(f"bind {session.bind}: {exc}; receipt {fields['id']} is to be sent again")
         return pdu.reply(command_status="ESME_RX_T_APPN")
 
 
@@ -381,7 +444,7 @@ async def _route(pdu: Pdu, bind: str, wire: dict[str, Any], ttl: float) -> PduRe
         found.receipts.append(wire)
         await _write(key, found, previous, "XX", "KEEPTTL")
         if found.context is not None:
-            await _siphon.redis("ZADD", _siphon.prefix() + _DUE, "NX", int(time.time() + LEASE_SECONDS), key)
+            await _due(key, LEASE_SECONDS, "NX")  # after the write: see _ended
         return pdu.reply()
     if not await _handle(Receipt(bind, wire, found.context)):
         return pdu.reply(command_status="ESME_RX_T_APPN")
@@ -395,18 +458,19 @@ async def _handle(receipt: Receipt) -> bool:
     """Runs the handler; False when it raised."""
     handler = _siphon.registered("on_receipt")
     if handler is None:
-        _siphon.log(3, "receipts: no on_receipt handler is registered")
+        _quiet_no_handler.say("no on_receipt handler is registered")
         return False
     try:
         await handler(receipt)
     except asyncio.CancelledError:
         raise
     except (smpp.SmppError, ResponseTimeout, CacheError) as exc:
-        _siphon.log(2, f"receipts: {receipt!r}: {type(exc).__name__}: {exc}")
+        _quiet_not_taken.say(f"{receipt!r}: {type(exc).__name__}: {exc}")
         return False
     except BaseException as exc:
         _siphon.count("handler_errors")
-        _runtime.log_exception(f"on_receipt {receipt!r}", exc)
+        if _quiet_raised.first():
+            _runtime.log_exception(f"on_receipt {receipt!r}", exc)
         return False
     return True
 
@@ -423,19 +487,28 @@ async def _hand_out(bind: str, key: str) -> None:
         try:
             if not await _siphon.redis("SET", lease, owner, "NX", "PX", _px(LEASE_SECONDS)):
                 return  # another worker has it
-            over = await _hand_out_once(bind, key)
+            over = await _hand_out_once(bind, key, lease)
             await _siphon.redis("DEL", lease)
-            if over:
-                await _siphon.redis("ZREM", _siphon.prefix() + _DUE, key)
+            if over and await _ended(key):
                 return
-            await _siphon.redis("ZADD", _siphon.prefix() + _DUE, int(time.time() + delay + LEASE_SECONDS), key)
+            await _due(key, delay + LEASE_SECONDS)
         except CacheError:
             pass
         await asyncio.sleep(delay * random.uniform(0.8, 1.2))
         delay = min(2 * delay, RETRY_MAX)
 
 
-async def _hand_out_once(bind: str, key: str) -> bool:
+async def _ended(key: str) -> bool:
+    """Takes the key out of what is due. False: a receipt was added while the last one was handed out."""
+    await _siphon.redis("ZREM", _siphon.prefix() + _DUE, key)
+    text = await _siphon.redis("GET", key)
+    if text is None:
+        return True
+    entry = _Entry.read(text)
+    return entry.context is None or not entry.receipts
+
+
+async def _hand_out_once(bind: str, key: str, lease: str) -> bool:
     """True when nothing is left to hand out under `key`."""
     text = await _siphon.redis("GET", key)
     if text is None:
@@ -448,13 +521,24 @@ async def _hand_out_once(bind: str, key: str) -> bool:
         wire = entry.receipts[0]
         if final:
             _siphon.count("receipts_duplicate")
-        elif not await _handle(Receipt(bind, wire, entry.context)):
+        elif not await _handle_in_time(Receipt(bind, wire, entry.context), lease):
             await _keep_rest(key, entry, text)
             return False
         final = final or bool(wire["x"])
         entry.receipts.pop(0)
     await _finish(key, entry, text, final)
     return not entry.receipts
+
+
+async def _handle_in_time(receipt: Receipt, lease: str) -> bool:
+    """No upstream waits here: a handler that never returns must not outlast the lease."""
+    await _siphon.redis("PEXPIRE", lease, _px(LEASE_SECONDS))
+    try:
+        async with asyncio.timeout(LEASE_SECONDS - 5):
+            return await _handle(receipt)
+    except TimeoutError:
+        _quiet_not_taken.say(f"{receipt!r}: on_receipt takes longer than {LEASE_SECONDS - 5:.0f} s")
+        return False
 
 
 async def _keep_rest(key: str, entry: _Entry, text: str) -> None:
@@ -500,8 +584,8 @@ async def _sweep_for_ever() -> None:
 async def _sweep() -> None:
     """Takes up what a worker that has died was to hand out."""
     due = _siphon.prefix() + _DUE
-    keys = await _siphon.redis("ZRANGEBYSCORE", due, "-inf", int(time.time()), "LIMIT", 0, 100)
+    keys = await _siphon.redis("ZRANGEBYSCORE", due, "-inf", int(time.time()), "LIMIT", 0, SWEEP_MAX)
     for key in keys or []:
-        bind = str(key)[len(_siphon.prefix()) + len("receipt:") :].rsplit(":", 1)[0]
-        await _siphon.redis("ZADD", due, int(time.time() + LEASE_SECONDS), key)
+        bind = str(key)[len(_siphon.prefix()) + len("receipt:") :].split(":", 1)[0]
+        await _due(str(key))
         _runtime.spawn(_hand_out(bind, str(key)), "receipts")

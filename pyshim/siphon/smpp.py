@@ -216,6 +216,8 @@ async def _to_bind(
         return await future
     except asyncio.CancelledError:
         _siphon.cancel(ticket)
+        if on_late is not None and not future.cancelled() and future.done() and future.exception() is None:
+            on_late(future.result())  # the answer had come when the cancel did
         raise
 
 

@@ -425,3 +425,131 @@ def test_five_hundred_over_two_workers(smscd, upstream, early):
             answered.add(pdu.message_id.encode())
         else:
             assert pdu.short_message.split()[0][3:] in answered, "a receipt before the answer to its message"
+
+
+def test_remembered_twice_while_its_receipt_waits(smscd, upstream):
+    """A script that repeats a `remember` whose answer Redis did not give in time: the parked receipt stays."""
+    gw = Gateway(smscd, upstream)
+    gw.daemon.write_script(
+        SCRIPT.replace(
+            "    if not resp.ok:\n        return pdu.reply(comm",
+            AGAIN + "    if not resp.ok:\n        return pdu.reply(comm",
+        )
+    )
+    gw.daemon.reload()
+    gw.esme.send("submit_sm", destination_addr="eu", short_message=b"1")
+    sent = gw.up["eu"].expect("submit_sm")
+    assert gw.status(gw.send_receipt()) == raw.ESME_ROK  # kept
+    gw.up["eu"].answer(sent, message_id="up-1")
+    assert gw.esme.expect("submit_sm_resp").message_id == "m-1"
+    assert gw.receive().short_message.startswith(b"id:m-1 ")
+
+
+AGAIN = """
+    await receipts.remember(pdu.destination_addr, resp.message_id,
+                            {"system_id": session.system_id, "message_id": mine}, ttl=60)
+"""
+
+
+def test_id_used_again_while_a_receipt_waits(smscd, upstream):
+    """The acknowledged receipt of the earlier message is still handed out, the later message gets its own."""
+    gw = Gateway(smscd, upstream)
+    gw.esme.send("submit_sm", destination_addr="eu", short_message=b"1")
+    sent = gw.up["eu"].expect("submit_sm")
+    assert gw.status(gw.send_receipt()) == raw.ESME_ROK  # kept
+    gw.up["eu"].answer(sent, message_id="up-1")
+    gw.esme.expect("submit_sm_resp")
+    first = gw.esme.expect("deliver_sm")
+    gw.esme.answer(first, raw.ESME_RX_T_APPN)
+    gw.esme.send("submit_sm", destination_addr="eu", short_message=b"2")
+    gw.up["eu"].answer(gw.up["eu"].expect("submit_sm"), message_id="up-1")
+    gw.esme.expect("submit_sm_resp")
+    assert gw.receive().short_message.startswith(b"id:m-1 ")
+    seq = gw.send_receipt()
+    assert gw.receive().short_message.startswith(b"id:m-2 ")
+    assert gw.status(seq) == raw.ESME_ROK
+
+
+def test_upstream_without_ids(smscd, upstream):
+    """Messages accepted without an id are not taken for one another, nor for the message of id 0."""
+    gw = Gateway(smscd, upstream)
+    assert gw.submit(upstream_id="") == "m-1"
+    assert gw.status(gw.send_receipt("0")) == raw.ESME_ROK
+    gw.esme.enquire()
+    assert not gw.esme.kept
+    assert not gw.daemon.records("receipt")
+
+
+def test_cancelled_in_the_turn_of_its_answer(smscd, upstream):
+    """The upstream has accepted and the cancel comes before the handler runs on: its receipt is known all the same."""
+    script = SCRIPT.replace(
+        "resp = await receipts.submit_via(",
+        """
+        sending = asyncio.create_task(cancelled_by_its_answer(""",
+    ).replace(
+        '"message_id": mine})\n',
+        '"message_id": mine}))\n        await asyncio.wait([sending])\n        return pdu.reply(message_id=mine)\n',
+        1,
+    )
+    script += """
+from siphon import _runtime
+import _siphon
+
+async def cancelled_by_its_answer(**kwargs):
+    me, send = asyncio.current_task(), _siphon.send_bind
+    def watched(*args):
+        future, ticket = send(*args)
+        future.add_done_callback(lambda _: me.cancel())
+        return future, ticket
+    _siphon.send_bind = watched
+    try:
+        return await receipts.submit_via(**kwargs)
+    finally:
+        _siphon.send_bind = send
+        record("cancelled")
+"""
+    gw = Gateway.__new__(Gateway)
+    smsc = upstream()
+    gw.daemon = smscd(
+        script, binds=[{"name": "eu", "host": "127.0.0.1", "port": smsc.port, "system_id": "g", "password": "p"}]
+    )
+    gw.up = {"eu": smsc.accept_bind()}
+    gw.wait_bound("bind", 1)
+    gw.esme = gw.bind()
+    gw.submit()
+    assert gw.daemon.records("cancelled")
+    seq = gw.send_receipt()
+    assert gw.receive().short_message.startswith(b"id:m-1 ")
+    assert gw.status(seq) == raw.ESME_ROK
+
+
+def test_many_that_raise_are_few_lines(smscd, upstream):
+    """Not a line for each receipt that is not taken: the first, then how many more."""
+    gw = Gateway(smscd, upstream)
+    gw.submit()
+    gw.esme.call("unbind")
+    gw.esme.close()
+    for _ in range(200):
+        gw.send_receipt()
+    assert {gw.up["eu"].expect("deliver_sm_resp").status for _ in range(200)} == {raw.ESME_RX_T_APPN}
+    lines = [line for line in gw.daemon.log.lines if "SessionGone" in line.raw]
+    assert len(lines) == 1, lines
+
+
+def test_three_commands_to_redis_for_each_message(smscd, upstream, redis_server):
+    redis = redis_server()
+    gw = Gateway(smscd, upstream, redis={"url": redis.url})
+    client = redis.client()
+
+    def sets():
+        return client.info("commandstats").get("cmdstat_set", {"calls": 0})["calls"]
+
+    gw.submit(b"0", "up-0")
+    before = sets()
+    for n in range(1, 51):
+        gw.submit(b"%d" % n, f"up-{n}")
+        seq = gw.send_receipt(f"up-{n}")
+        gw.receive()
+        assert gw.status(seq) == raw.ESME_ROK
+    proc.wait_until(lambda: client.get("siphon:receipt:eu:up-50") == "D", what="the last mark")
+    assert sets() - before == 150
