@@ -39,6 +39,7 @@ struct io {
     size_t buf_size;
     struct conn *dirty;   /* have something to write that was not tried yet */
     struct io_task tasks; /* head of the ring */
+    struct io_task mark;  /* in the ring while it is run: those behind it wait for the next turn */
     struct deferred *defer;
     size_t defer_count, defer_cap;
     struct spare spares[SPARE_COUNT];
@@ -100,16 +101,15 @@ void io_run_cancel(struct io_task *task)
 /* Those asked for until now; what they ask for is left for the next turn. */
 static void run_tasks(struct io *io)
 {
-    struct io_task now;
     if (io->tasks.next == &io->tasks)
         return;
-    ring_add(&io->tasks, &now);
-    while (io->tasks.next != &now) {
+    ring_add(&io->tasks, &io->mark);
+    while (io->tasks.next != &io->mark) {
         struct io_task *t = io->tasks.next;
         io_run_cancel(t);
         t->run(t);
     }
-    io_run_cancel(&now);
+    io_run_cancel(&io->mark);
 }
 
 void io_defer(struct io *io, void (*fn)(void *), void *arg)
