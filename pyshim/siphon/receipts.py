@@ -343,9 +343,9 @@ async def _set_aside(bind: str, key: str, text: str, ttl: float) -> None:
     _runtime.spawn(_hand_out(bind, aside), "receipts")
 
 
-async def _due(key: str, seconds: float = LEASE_SECONDS, *options: object) -> None:
-    """The sweep looks at the key when so much time has passed."""
-    await _siphon.redis("ZADD", _siphon.prefix() + _DUE, *options, int(time.time() + seconds), key)
+async def _due(key: str, *options: object, delay: float = 0.0) -> None:
+    """The sweep looks at the key when a lease from now, or from `delay` on, would be over."""
+    await _siphon.redis("ZADD", _siphon.prefix() + _DUE, *options, int(time.time() + delay + LEASE_SECONDS), key)
 
 
 def _hand_out_after(answered: asyncio.Task[Any] | None, bind: str, key: str) -> None:
@@ -444,7 +444,7 @@ async def _route(pdu: Pdu, bind: str, wire: dict[str, Any], ttl: float) -> PduRe
         found.receipts.append(wire)
         await _write(key, found, previous, "XX", "KEEPTTL")
         if found.context is not None:
-            await _due(key, LEASE_SECONDS, "NX")  # after the write: see _ended
+            await _due(key, "NX")  # after the write: see _ended
         return pdu.reply()
     if not await _handle(Receipt(bind, wire, found.context)):
         return pdu.reply(command_status="ESME_RX_T_APPN")
@@ -491,7 +491,7 @@ async def _hand_out(bind: str, key: str) -> None:
             await _siphon.redis("DEL", lease)
             if over and await _ended(key):
                 return
-            await _due(key, delay + LEASE_SECONDS)
+            await _due(key, delay=delay)
         except CacheError:
             pass
         await asyncio.sleep(delay * random.uniform(0.8, 1.2))

@@ -430,12 +430,9 @@ def test_five_hundred_over_two_workers(smscd, upstream, early):
 def test_remembered_twice_while_its_receipt_waits(smscd, upstream):
     """A script that repeats a `remember` whose answer Redis did not give in time: the parked receipt stays."""
     gw = Gateway(smscd, upstream)
-    gw.daemon.write_script(
-        SCRIPT.replace(
-            "    if not resp.ok:\n        return pdu.reply(comm",
-            AGAIN + "    if not resp.ok:\n        return pdu.reply(comm",
-        )
-    )
+    refused = "    if not resp.ok:\n        return pdu.reply(command_status"
+    assert refused in SCRIPT
+    gw.daemon.write_script(SCRIPT.replace(refused, AGAIN + refused))
     gw.daemon.reload()
     gw.esme.send("submit_sm", destination_addr="eu", short_message=b"1")
     sent = gw.up["eu"].expect("submit_sm")
