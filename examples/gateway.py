@@ -7,6 +7,7 @@ the application knows. Change the credentials, put your binds and `routing` into
 
 import hmac
 import uuid
+from typing import Any
 
 from siphon import cache, log, receipts, smpp
 
@@ -27,7 +28,7 @@ TRY_AGAIN = {"ESME_RTHROTTLED", "ESME_RMSGQFUL", "ESME_RSYSERR", "ESME_RX_T_APPN
 
 
 @smpp.on_bind
-async def authorise(bind):
+async def authorise(bind: smpp.Bind) -> smpp.BindResult:
     try:
         expected = await cache.get(f"esme_pw:{bind.system_id}")
     except cache.CacheError:
@@ -44,7 +45,7 @@ DEFAULT_CHAIN, RULES = smpp.routing_rules()
 RULES = sorted(RULES, key=lambda rule: len(rule["prefix"]), reverse=True)
 
 
-def chain_for(destination):
+def chain_for(destination: str) -> list[str]:
     """The binds for a destination in the order they are tried: those of the longest prefix that fits."""
     number = destination.lstrip("+")
     for rule in RULES:
@@ -53,8 +54,8 @@ def chain_for(destination):
     return [entry.removeprefix("bind:") for entry in DEFAULT_CHAIN]
 
 
-def relayed(pdu):
-    """Everything of a message that goes on as it came, long messages too: in parts (UDH, sar_*) or as message_payload."""
+def relayed(pdu: smpp.Pdu) -> dict[str, Any]:
+    """All of a message that goes on as it came, long messages too: in parts (UDH, sar_*) or as message_payload."""
     return {
         "source_addr": pdu.source_addr,
         "source_addr_ton": pdu.source_addr_ton,
@@ -78,7 +79,7 @@ def relayed(pdu):
 
 
 @smpp.on_pdu("submit_sm")
-async def on_submit(pdu, session):
+async def on_submit(pdu: smpp.Pdu, session: smpp.Session) -> smpp.PduReply:
     message_id = uuid.uuid4().hex
     context = {
         "system_id": session.system_id,
@@ -110,7 +111,7 @@ async def on_submit(pdu, session):
 
 
 @smpp.on_pdu("deliver_sm")
-async def on_deliver(pdu, session):
+async def on_deliver(pdu: smpp.Pdu, session: smpp.Session) -> smpp.PduReply:
     if pdu.is_dlr:
         return await receipts.route(pdu, session)
     # A message from a phone: hand it to the application that owns the number, here one per cache entry
@@ -124,7 +125,7 @@ async def on_deliver(pdu, session):
 
 
 @receipts.on_receipt
-async def on_receipt(receipt):
+async def on_receipt(receipt: receipts.Receipt) -> None:
     """Raising asks for the receipt again later: from the upstream, or, when it is acknowledged already, from smscd."""
     context = receipt.context
     source, source_ton, source_npi = context["source"]

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import weakref
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 _current: contextvars.ContextVar[int] = contextvars.ContextVar("siphon_generation", default=0)
 _tasks: dict[int, weakref.WeakSet[asyncio.Task[Any]]] = {}
@@ -43,15 +45,15 @@ def end(loop: asyncio.AbstractEventLoop, number: int) -> None:
 
 
 def task_factory(
-    loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], context: contextvars.Context | None = None
-) -> asyncio.Task[Any]:
-    """The loop's: makes tasks as without one, and keeps account of those that belong to a load."""
-    if context is None:
-        task = asyncio.Task(coro, loop=loop)
-        number = _current.get()
-    else:
-        task = asyncio.Task(coro, loop=loop, context=context)
-        number = context.get(_current, 0)
+    loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, T] | Generator[Any, None, T], **options: Any
+) -> asyncio.Task[T]:
+    """The loop's: makes tasks as without one, and keeps account of those that belong to a load.
+
+    options: context, and what later Pythons give.
+    """
+    task = asyncio.Task(coro, loop=loop, **options)
+    context = options.get("context")
+    number = _current.get() if context is None else context.get(_current, 0)
     if number in _tasks:
         _tasks[number].add(task)
     return task

@@ -11,7 +11,7 @@ Tlvs = (
     | Mapping[str | int, bytes | str | int]
     | Iterable[tuple[str | int, bytes | str | int]]
 )
-"""Optional parameters to send (SMPP 3.4 section 5.3): a mapping, or pairs, which may repeat a tag and are sent as given.
+"""Optional parameters to send (SMPP 3.4 section 5.3): a mapping, or pairs, which may repeat a tag and go out as given.
 
 A key is the standard's name in either case (``"MESSAGE_PAYLOAD"``) or the tag's number. A value is bytes, sent as they
 are; a str, sent with a NUL behind it; or an int, sent at the width that the standard gives that tag.

@@ -120,8 +120,8 @@ def on_session(event: Literal["bound", "unbound"]) -> Callable[[SessionHandler],
 
     ``event``: ``"bound"`` or ``"unbound"``, of ESMEs and of outbound binds. The handler, ``async def (session:
     Session)`` or a plain ``def``, runs once for each event in the whole gateway; what it returns counts for nothing,
-    what it raises is logged. All handlers of an event run, in the order of their registration, one after the other; those
-    of ``"unbound"`` after those of the same session's ``"bound"``.
+    what it raises is logged. All handlers of an event run, in the order of their registration, one after the other;
+    those of ``"unbound"`` after those of the same session's ``"bound"``.
 
     Raises ValueError for another event, TypeError for what cannot be called.
     """
@@ -526,8 +526,8 @@ async def alert_to(
     """Tells a bound ESME that the station ``source_addr`` is available again (SMPP 3.4 section 4.12).
 
     The protocol has no answer to an alert_notification: the result is ``ok`` as soon as it is on its way.
-    ``ms_availability_status``: 0 available, 1 denied, 2 unavailable (section 5.3.2.30); None leaves it away. The target,
-    ``timeout`` (seconds) and what is raised as for :func:`deliver_to`.
+    ``ms_availability_status``: 0 available, 1 denied, 2 unavailable (section 5.3.2.30); None leaves it away. The
+    target, ``timeout`` (seconds) and what is raised as for :func:`deliver_to`.
     """
     fields = {
         "source_addr": source_addr,

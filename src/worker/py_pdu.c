@@ -382,8 +382,8 @@ static PyGetSetDef pdu_getset[] = {
      "dict[int, bytes]: The optional parameters by tag, in wire order, the first of a repeated one (section 5.3).",
      NULL},
     {"tlv_list", (getter)get_tlv_list, NULL,
-     "list[tuple[int, bytes]]: Every optional parameter as (tag, value) in wire order, with repeats: what a relay "
-     "passes on (section 5.3).",
+     "list[tuple[int, bytes]]: Every optional parameter as (tag, value) in wire order, with repeats: for relays to "
+     "pass on (section 5.3).",
      NULL},
     {"message_payload", (getter)get_tlv_bytes, NULL,
      "bytes | None: The optional parameter that a long text comes in (section 5.3.2.32).",
@@ -404,8 +404,7 @@ static PyGetSetDef pdu_getset[] = {
      "where that says nothing, by receipted_message_id and message_state both being there (section 5.2.12).",
      NULL},
     {"is_intermediate", (getter)get_is_intermediate, NULL,
-     "bool: Whether it is a receipt after which another one comes: by esm_class (0x20) or by a state that is not "
-     "final.",
+     "bool: Whether it is a receipt after which another comes: by esm_class (0x20) or by a state that is not final.",
      NULL},
     {"is_tpdu", (getter)get_is_tpdu, NULL,
      "bool: Whether the text begins with a user data header: the UDHI bit (0x40) of esm_class (section 5.2.12).", NULL},

@@ -146,8 +146,8 @@ static PyMemberDef smpp_resp_members[] = {
     {"tlv_list", T_OBJECT, offsetof(SmppResp, tlv_list), READONLY,
      "list[tuple[int, bytes]]: Every optional parameter as (tag, value) in wire order, with repeats (section 5.3)."},
     {"unsuccessful", T_OBJECT, offsetof(SmppResp, unsuccessful), READONLY,
-     "list[tuple[Destination, str]]: Of submit_multi_via: the destinations that were refused, each with the name of "
-     "its status (section 4.5.2.1)."},
+     "list[tuple[Destination, str]]: Of submit_multi_via: the destinations that were refused, each with its status' "
+     "name (section 4.5.2.1)."},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -205,7 +205,7 @@ static PyMemberDef bind_members[] = {
     {"client_addr", T_OBJECT, offsetof(Bind, client_addr), READONLY,
      "str: The peer's address and port: \"192.0.2.1:40000\" or \"[2001:db8::1]:40000\"."},
     {"bind_type", T_OBJECT, offsetof(Bind, bind_type), READONLY,
-     "str: \"transceiver\", \"transmitter\" or \"receiver\" (section 2.2)."},
+     "str: One of \"transceiver\", \"transmitter\" and \"receiver\" (section 2.2)."},
     {"system_type", T_OBJECT, offsetof(Bind, system_type), READONLY,
      "str: The kind of system the ESME says it is, often \"\" (section 5.2.3)."},
     {"addr_range", T_OBJECT, offsetof(Bind, addr_range), READONLY,
@@ -236,8 +236,8 @@ static PyMethodDef bind_methods[] = {
 
 PyTypeObject py_Bind_type = {
     PyVarObject_HEAD_INIT(NULL, 0).tp_name = "siphon.smpp.Bind",
-    .tp_doc = "An ESME that asks to be let in, as @smpp.on_bind gets it (SMPP 3.4 section 4.1). Made by smscd, not by "
-              "scripts.",
+    .tp_doc =
+        "An ESME that asks to be let in (SMPP 3.4 section 4.1), as @smpp.on_bind gets it. Made by smscd, not scripts.",
     .tp_basicsize = sizeof(Bind),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
     .tp_dealloc = (destructor)bind_dealloc,
@@ -364,8 +364,8 @@ static PyObject *session_repr(Session *self)
 
 static PyMemberDef session_members[] = {
     {"kind", T_OBJECT, offsetof(Session, kind), READONLY,
-     "Literal['esme', 'bind']: \"esme\" for an application that is bound to us, \"bind\" for one of our binds to an "
-     "upstream."},
+     "Literal['esme', 'bind']: Either \"esme\", for an application that is bound to us, or \"bind\", for one of our "
+     "binds to an upstream."},
     {"session_id", T_OBJECT, offsetof(Session, session_id), READONLY,
      "str: Names the session for as long as it lasts, on all workers and nodes: the target of deliver_to, data_to and "
      "alert_to."},
@@ -374,7 +374,7 @@ static PyMemberDef session_members[] = {
     {"client_addr", T_OBJECT, offsetof(Session, client_addr), READONLY,
      "str: The peer's address and port: \"192.0.2.1:40000\" or \"[2001:db8::1]:40000\"."},
     {"bind_type", T_OBJECT, offsetof(Session, bind_type), READONLY,
-     "str: \"transceiver\", \"transmitter\" or \"receiver\" (section 2.2)."},
+     "str: One of \"transceiver\", \"transmitter\" and \"receiver\" (section 2.2)."},
     {"bind", T_OBJECT, offsetof(Session, bind), READONLY,
      "str | None: The configured name of the bind; None for an ESME."},
     {"peer_system_id", T_OBJECT, offsetof(Session, peer_system_id), READONLY,

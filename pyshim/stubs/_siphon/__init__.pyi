@@ -36,7 +36,7 @@ class CacheError(RuntimeError):
 
 @final
 class Bind:
-    """An ESME that asks to be let in, as @smpp.on_bind gets it (SMPP 3.4 section 4.1). Made by smscd, not by scripts."""
+    """An ESME that asks to be let in (SMPP 3.4 section 4.1), as @smpp.on_bind gets it. Made by smscd, not scripts."""
 
     @property
     def system_id(self) -> str:
@@ -49,7 +49,7 @@ class Bind:
         """The peer's address and port: "192.0.2.1:40000" or "[2001:db8::1]:40000"."""
     @property
     def bind_type(self) -> str:
-        """"transceiver", "transmitter" or "receiver" (section 2.2)."""
+        """One of "transceiver", "transmitter" and "receiver" (section 2.2)."""
     @property
     def system_type(self) -> str:
         """The kind of system the ESME says it is, often "" (section 5.2.3)."""
@@ -92,7 +92,7 @@ class Session:
 
     @property
     def kind(self) -> Literal["esme", "bind"]:
-        """"esme" for an application that is bound to us, "bind" for one of our binds to an upstream."""
+        """Either "esme", for an application that is bound to us, or "bind", for one of our binds to an upstream."""
     @property
     def session_id(self) -> str:
         """Names the session for as long as it lasts, on all workers and nodes: the target of deliver_to, data_to and
@@ -105,7 +105,7 @@ class Session:
         """The peer's address and port: "192.0.2.1:40000" or "[2001:db8::1]:40000"."""
     @property
     def bind_type(self) -> str:
-        """"transceiver", "transmitter" or "receiver" (section 2.2)."""
+        """One of "transceiver", "transmitter" and "receiver" (section 2.2)."""
     @property
     def bind(self) -> str | None:
         """The configured name of the bind; None for an ESME."""
@@ -175,8 +175,8 @@ class Pdu:
         """Until when to try, in SMPP's time format (section 7.1.1); "" for the SMSC's default (section 5.2.16)."""
     @property
     def registered_delivery(self) -> int:
-        """Which receipts the sender asks for: bits 0-1 are 1 for any outcome, 2 for failures only; bit 4 (0x10) asks for
-        intermediate ones (section 5.2.17)."""
+        """Which receipts the sender asks for: bits 0-1 are 1 for any outcome, 2 for failures only; bit 4 (0x10) asks
+        for intermediate ones (section 5.2.17)."""
     @property
     def replace_if_present_flag(self) -> int:
         """1: replace a waiting message with the same addresses and service_type (section 5.2.18)."""
@@ -206,7 +206,7 @@ class Pdu:
         """The optional parameters by tag, in wire order, the first of a repeated one (section 5.3)."""
     @property
     def tlv_list(self) -> list[tuple[int, bytes]]:
-        """Every optional parameter as (tag, value) in wire order, with repeats: what a relay passes on (section 5.3)."""
+        """Every optional parameter as (tag, value) in wire order, with repeats: for relays to pass on (section 5.3)."""
     @property
     def message_payload(self) -> bytes | None:
         """The optional parameter that a long text comes in (section 5.3.2.32)."""
@@ -236,11 +236,11 @@ class Pdu:
         """Network type (3: GSM) and error code of a failed delivery (section 5.3.2.31)."""
     @property
     def is_dlr(self) -> bool:
-        """Whether a deliver_sm or data_sm is a delivery receipt or an intermediate notification: by esm_class, or, where
-        that says nothing, by receipted_message_id and message_state both being there (section 5.2.12)."""
+        """Whether a deliver_sm or data_sm is a delivery receipt or an intermediate notification: by esm_class, or,
+        where that says nothing, by receipted_message_id and message_state both being there (section 5.2.12)."""
     @property
     def is_intermediate(self) -> bool:
-        """Whether it is a receipt after which another one comes: by esm_class (0x20) or by a state that is not final."""
+        """Whether it is a receipt after which another comes: by esm_class (0x20) or by a state that is not final."""
     @property
     def is_tpdu(self) -> bool:
         """Whether the text begins with a user data header: the UDHI bit (0x40) of esm_class (section 5.2.12)."""
@@ -359,7 +359,7 @@ class SmppResp:
         """Every optional parameter as (tag, value) in wire order, with repeats (section 5.3)."""
     @property
     def unsuccessful(self) -> list[tuple[Destination, str]]:
-        """Of submit_multi_via: the destinations that were refused, each with the name of its status (section 4.5.2.1)."""
+        """Of submit_multi_via: the destinations that were refused, each with its status' name (section 4.5.2.1)."""
 
 @final
 class QueryResp:
