@@ -550,3 +550,18 @@ def test_three_commands_to_redis_for_each_message(smscd, upstream, redis_server)
         assert gw.status(seq) == raw.ESME_ROK
     proc.wait_until(lambda: client.get("siphon:receipt:eu:up-50") == "D", what="the last mark")
     assert sets() - before == 150
+
+
+def test_handler_that_never_returns_is_tried_again(smscd, upstream):
+    """For a receipt that is acknowledged already no upstream's patience ends it."""
+    gw = Gateway(smscd, upstream)
+    head = "async def on_receipt(receipt):\n"
+    hang = "    if not hung:\n        hung.append(1)\n        await asyncio.Event().wait()\n"
+    script = SCRIPT.replace(head, head + hang) + "\nhung, receipts.LEASE_SECONDS = [], 5.2\n"
+    gw.daemon.write_script(script)
+    gw.daemon.reload()
+    gw.esme.send("submit_sm", destination_addr="eu", short_message=b"1")
+    sent = gw.up["eu"].expect("submit_sm")
+    assert gw.status(gw.send_receipt()) == raw.ESME_ROK
+    gw.up["eu"].answer(sent, message_id="up-1")
+    assert gw.receive().short_message.startswith(b"id:m-1 ")
