@@ -173,6 +173,29 @@ static int load_group(struct conf_load *load, enum conf_group group, void *base,
     return bind ? check_bind(load, bind, path, node) : 0;
 }
 
+/* The name in "name = ..." or "name : ..." on that line, for a syntax error; NULL when the line begins otherwise. Its
+ * value is not shown: it may be a password. */
+static char *setting_on_line(const char *path, int number)
+{
+    char *line = NULL, *name = NULL;
+    size_t cap = 0;
+    FILE *f = fopen(path, "re");
+    for (int i = 0; f && i < number; i++)
+        if (getline(&line, &cap, f) == -1)
+            number = 0;
+    if (f && number > 0) {
+        const char *from = line + strspn(line, " \t");
+        size_t n = strspn(from, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+        const char *after = from + n + strspn(from + n, " \t");
+        if (n > 0 && (*after == '=' || *after == ':'))
+            name = strndup(from, n);
+    }
+    free(line);
+    if (f)
+        fclose(f);
+    return name;
+}
+
 static int parse(struct conf_load *load, config_t *file)
 {
     struct conf *conf = load->conf;
@@ -186,7 +209,10 @@ static int parse(struct conf_load *load, config_t *file)
     }
     const char *name = config_error_file(file);
     char *whole = conf_absolute(conf, name ? name : conf->path);
-    load->error = xasprintf("%s:%d: %s", whole, config_error_line(file), config_error_text(file));
+    char *setting = setting_on_line(whole, config_error_line(file));
+    load->error = xasprintf("%s:%d: %s%s%s", whole, config_error_line(file), setting ? setting : "",
+                            setting ? ": " : "", config_error_text(file));
+    free(setting);
     free(whole);
     return -1;
 }
