@@ -121,7 +121,10 @@ async def on_deliver(pdu: smpp.Pdu, session: smpp.Session) -> smpp.PduReply:
         log.warn(f"{session.bind}: nobody owns {pdu.destination_addr}")
         return pdu.reply(command_status="ESME_RX_P_APPN")
     resp = await smpp.deliver_to(system_id=owner, **relayed(pdu))
-    return pdu.reply(command_status=resp.command_status)
+    if resp.command_status in TRY_AGAIN:
+        return pdu.reply(command_status="ESME_RX_T_APPN")
+    named = resp.command_status.startswith("ESME_")  # else a vendor's number, which means nothing to the upstream
+    return pdu.reply(command_status=resp.command_status if named else "ESME_RX_P_APPN")
 
 
 @receipts.on_receipt
