@@ -173,6 +173,10 @@ static PyObject *loop_select(PyObject *module, PyObject *timeout)
     double seconds = timeout == Py_None ? -1 : PyFloat_AsDouble(timeout);
     if (seconds == -1 && PyErr_Occurred())
         return NULL;
+    if (selecting) {
+        PyErr_SetString(PyExc_RuntimeError, "the worker's loop runs in one thread, and not within itself");
+        return NULL;
+    }
     struct ev_loop *loop = py_gateway->loop;
     bool wait = timeout == Py_None || seconds > 0;
     ready_count = 0;
