@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import faulthandler
+import gc
 import importlib
 import linecache
 import os
@@ -99,6 +100,7 @@ def load() -> None:
     _siphon.end_load(True)
     _generation.end(_loop_object, _generation_in_force)
     _generation_in_force = generation
+    gc.collect()  # the old namespace is full of cycles
 
 
 def _is_package_directory(directory: str) -> bool:
