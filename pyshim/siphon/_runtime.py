@@ -42,6 +42,8 @@ def start(paths: list[str], venv: str) -> asyncio.SelectorEventLoop:
     loop = _loop.new_event_loop()
     adopt(loop)
     asyncio.set_event_loop(loop)
+    gc.collect()
+    gc.freeze()  # what is here now stays: no collection needs to walk it
     return loop
 
 
