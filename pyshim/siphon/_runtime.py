@@ -136,15 +136,23 @@ def _place(exc: BaseException) -> str:
 
 def describe(exc: BaseException) -> str:
     """One line: where, what kind, what was said."""
-    text = exc.msg if isinstance(exc, SyntaxError) else str(exc)
-    return f"{_place(exc)}: {type(exc).__name__}: {text}"
+    try:
+        text = exc.msg if isinstance(exc, SyntaxError) else str(exc)
+    except Exception:
+        text = "(its str() raises)"
+    return _printable(f"{_place(exc)}: {type(exc).__name__}: {text}")
+
+
+def _printable(text: str) -> str:
+    """What a C string of UTF-8 can hold: no NUL, no lone surrogates."""
+    return text.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def traceback_lines(exc: BaseException) -> list[str]:
     """`describe` first, then the traceback."""
     lines = [describe(exc)]
     for chunk in traceback.format_exception(exc):
-        lines.extend(line for line in chunk.rstrip("\n").split("\n") if line)
+        lines.extend(_printable(line) for line in chunk.rstrip("\n").split("\n") if line)
     return lines
 
 

@@ -33,4 +33,5 @@ def error(msg: str, *args: object) -> None:
 
 
 def _text(msg: str, args: tuple[object, ...]) -> str:
-    return str(msg) % args if args else str(msg)
+    text = str(msg) % args if args else str(msg)
+    return text.replace("\0", "\\x00")

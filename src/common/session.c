@@ -294,6 +294,7 @@ struct session *session_new(struct io *io, int fd, enum session_role role, const
     s->timer_ms = UINT64_MAX;
     throttle_init(&s->throttle, conf->max_per_second, s->read_ms);
     ev_timer_init(&s->timer, on_timer, 0., 0.);
+    ev_set_priority(&s->timer, EV_MINPRI); /* what has come is read before somebody is said to be late */
     s->timer.data = s;
     s->conn = conn_new(io, fd, &session_conn_ops, s, &limits);
     if (role == SESSION_SMSC && conf->session_init_ms) {

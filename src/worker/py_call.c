@@ -1,6 +1,8 @@
 /* The calls from the C side into the script's handlers, in a worker and in a test of a script. */
 #include "py_call.h"
 
+#include <unistd.h>
+
 #include "log.h"
 #include "util.h"
 
@@ -32,6 +34,24 @@ static void active_put(struct active *a)
     free_actives = a;
 }
 
+/* ---- a child that the script has forked ---- */
+
+static bool forked;
+
+void py_host_forked(void)
+{
+    forked = true;
+}
+
+void py_end_if_forked(void)
+{
+    if (!forked)
+        return;
+    log_error("script", "process %d, forked by the script, has left its function without os._exit(): it is ended here",
+              (int)getpid());
+    _exit(1);
+}
+
 /* ---- errors ---- */
 
 PyObject *py_describe_exception(const char *function)
@@ -57,6 +77,8 @@ PyObject *py_describe_exception(const char *function)
 void py_log_exception(const char *who)
 {
     PyObject *lines = py_describe_exception("traceback_lines");
+    if (!lines || !PyList_Check(lines))
+        log_error(who, "an exception that cannot be shown");
     for (Py_ssize_t i = 0; lines && PyList_Check(lines) && i < PyList_GET_SIZE(lines); i++) {
         const char *line = PyUnicode_AsUTF8(PyList_GET_ITEM(lines, i));
         log_error(who, "%s", line ? line : "?");

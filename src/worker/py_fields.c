@@ -121,6 +121,14 @@ static bool tag_seen(const uint8_t *from, const uint8_t *to, uint16_t tag)
     return false;
 }
 
+static bool is_pair(PyObject *pair, Py_ssize_t i)
+{
+    if (PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2)
+        return true;
+    PyErr_Format(PyExc_TypeError, "tlvs[%zd] is a (tag, value) pair, not %R", i, pair);
+    return false;
+}
+
 static int put_tlv_mapping(struct wire *w, PyObject *mapping)
 {
     PyObject *items = PyMapping_Items(mapping);
@@ -128,7 +136,7 @@ static int put_tlv_mapping(struct wire *w, PyObject *mapping)
         PyObject *pair = PyList_GET_ITEM(items, i);
         const uint8_t *end = w->p;
         uint16_t tag;
-        if (put_tlv(w, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1), &tag) < 0)
+        if (!is_pair(pair, i) || put_tlv(w, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1), &tag) < 0)
             Py_CLEAR(items);
         else if (tag_seen(w->start, end, tag)) {
             PyErr_Format(PyExc_ValueError, "tlvs names tag 0x%04x twice", tag);
@@ -145,12 +153,8 @@ static int put_tlv_pairs(struct wire *w, PyObject *pairs)
     for (Py_ssize_t i = 0; list && i < PySequence_Fast_GET_SIZE(list); i++) {
         PyObject *pair = PySequence_Fast_GET_ITEM(list, i);
         uint16_t tag;
-        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
-            PyErr_Format(PyExc_TypeError, "tlvs[%zd] is a (tag, value) pair, not %R", i, pair);
+        if (!is_pair(pair, i) || put_tlv(w, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1), &tag) < 0)
             Py_CLEAR(list);
-        } else if (put_tlv(w, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1), &tag) < 0) {
-            Py_CLEAR(list);
-        }
     }
     Py_XDECREF(list);
     return list ? 0 : -1;
@@ -159,12 +163,8 @@ static int put_tlv_pairs(struct wire *w, PyObject *pairs)
 int py_tlvs_encode(PyObject *value, const uint8_t **octets, size_t *len)
 {
     struct wire w = wire_of(tlv_buffer, sizeof(tlv_buffer));
-    bool pairs = PySequence_Check(value) && !PyDict_Check(value);
-    if (!pairs && !PyMapping_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "tlvs is a mapping or a list of pairs, not %s", Py_TYPE(value)->tp_name);
-        return -1;
-    }
-    if ((pairs ? put_tlv_pairs(&w, value) : put_tlv_mapping(&w, value)) < 0)
+    bool mapping = PyDict_Check(value) || PyObject_HasAttrString(value, "items");
+    if ((mapping ? put_tlv_mapping(&w, value) : put_tlv_pairs(&w, value)) < 0)
         return -1;
     if (w.error) {
         PyErr_Format(PyExc_ValueError, "tlvs: more than %d octets altogether", TLVS_MAX);

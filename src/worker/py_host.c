@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "util.h"
 
 #ifndef SMSCD_PYTHON
@@ -99,6 +100,7 @@ int py_host_start(struct gateway *gateway, char **error)
 int py_host_load(char **error)
 {
     PyObject *r = PyObject_CallMethod(py_runtime, "load", NULL);
+    py_end_if_forked();
     if (!r) {
         take_error(error);
         return -1;
@@ -107,12 +109,20 @@ int py_host_load(char **error)
     return 0;
 }
 
+static bool stopping;
+
+/* A script's sys.exit() in a task, or its loop.stop(), is no reason to let every session go. */
 void py_host_run(void)
 {
-    PyObject *r = PyObject_CallMethod(py_asyncio_loop, "run_forever", NULL);
-    if (!r)
-        py_log_exception("asyncio");
-    Py_XDECREF(r);
+    PyObject *r;
+    while (!stopping) {
+        r = PyObject_CallMethod(py_asyncio_loop, "run_forever", NULL);
+        if (!r)
+            py_log_exception("asyncio");
+        else if (!stopping)
+            log_error("asyncio", "the script has stopped the loop; it goes on");
+        Py_XDECREF(r);
+    }
     r = PyObject_CallMethod(py_runtime, "finish", NULL);
     if (!r)
         py_log_exception("asyncio");
@@ -121,6 +131,7 @@ void py_host_run(void)
 
 void py_host_stop(void)
 {
+    stopping = true;
     Py_XDECREF(PyObject_CallMethod(py_asyncio_loop, "stop", NULL));
     PyErr_Clear();
 }

@@ -14,6 +14,8 @@ int py_host_load(char **error);
 /* Runs asyncio's loop, and with it the libev loop, until py_host_stop. */
 void py_host_run(void);
 void py_host_stop(void);
+/* In a child that the script has forked: it ends as soon as it would come back to the C side. */
+void py_host_forked(void);
 /* Coroutines that were started and have not ended: handlers and background tasks. */
 unsigned py_host_busy(void);
 

@@ -111,6 +111,8 @@ int py_task_init(PyObject *loop);
 bool py_task_run(PyObject *callable, PyObject *const *args, size_t nargs, unsigned timeout_ms, py_task_done_fn *done,
                  void *arg);
 unsigned py_task_count(void); /* that have suspended and not ended */
+/* To be called where the script's code returns to C: a forked child of the script's must not answer for the worker. */
+void py_end_if_forked(void);
 /* Logs the current exception with its traceback at error level and clears it. who: what it was about. */
 void py_log_exception(const char *who);
 

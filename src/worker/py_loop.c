@@ -2,7 +2,10 @@
  * are served inside it, and it returns when asyncio itself has something to do. */
 #include "py_int.h"
 
+#include <errno.h>
 #include <ev.h>
+#include <fcntl.h>
+#include <limits.h>
 
 #include "util.h"
 
@@ -91,11 +94,14 @@ static PyObject *loop_watch(PyObject *module, PyObject *const *args, Py_ssize_t 
         PyErr_SetString(PyExc_TypeError, "loop_watch(fd, events)");
         return NULL;
     }
-    int fd = (int)PyLong_AsLong(args[0]), mask = (int)PyLong_AsLong(args[1]);
+    long number = PyLong_AsLong(args[0]);
+    int fd = (int)number, mask = (int)PyLong_AsLong(args[1]);
     if (PyErr_Occurred())
         return NULL;
-    if (fd < 0)
-        return PyErr_Format(PyExc_ValueError, "not a descriptor: %d", fd);
+    if (number < 0 || number > INT_MAX || fcntl(fd, F_GETFD) == -1) {
+        errno = EBADF;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
     watch_drop(fd);
     if ((size_t)fd >= watch_room) {
         size_t room = (size_t)fd + 64;
@@ -173,6 +179,7 @@ static PyObject *loop_select(PyObject *module, PyObject *timeout)
     double seconds = timeout == Py_None ? -1 : PyFloat_AsDouble(timeout);
     if (seconds == -1 && PyErr_Occurred())
         return NULL;
+    py_end_if_forked();
     if (selecting) {
         PyErr_SetString(PyExc_RuntimeError, "the worker's loop runs in one thread, and not within itself");
         return NULL;

@@ -32,9 +32,24 @@ static bool future_done(PyObject *future)
     return is;
 }
 
+/* Ends it with the exception that is set, which is cleared. */
+static void future_raise(PyObject *future)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (value && !future_done(future))
+        Py_XDECREF(PyObject_CallMethodOneArg(future, name_set_exception, value));
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
 void py_future_result(PyObject *future, PyObject *result)
 {
-    if (result && !future_done(future))
+    if (!result)
+        future_raise(future);
+    else if (!future_done(future))
         Py_XDECREF(PyObject_CallMethodOneArg(future, name_set_result, result));
     Py_XDECREF(result);
     if (PyErr_Occurred())
@@ -45,7 +60,9 @@ void py_future_fail(PyObject *future, PyObject *exception_class, const char *tex
 {
     if (future_done(future))
         return;
-    PyObject *exception = PyObject_CallFunction(exception_class, "s", text);
+    PyObject *shown = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "backslashreplace");
+    PyObject *exception = shown ? PyObject_CallOneArg(exception_class, shown) : NULL;
+    Py_XDECREF(shown);
     if (exception)
         Py_XDECREF(PyObject_CallMethodOneArg(future, name_set_exception, exception));
     Py_XDECREF(exception);
@@ -236,19 +253,23 @@ PyObject *py_send_session(PyObject *module, PyObject *const *args, Py_ssize_t n)
     if (n != 5 || !PyUnicode_Check(args[by_session ? 1 : 2]) || !PyDict_Check(args[3]))
         return PyErr_Format(PyExc_TypeError, "session_id is a str, or else system_id is");
     uint32_t command = command_of(args[0]);
-    const char *target = PyUnicode_AsUTF8(args[by_session ? 1 : 2]);
-    long timeout = command ? timeout_ms(args[4]) : -1;
+    PyObject *name = PyUnicode_AsLatin1String(args[by_session ? 1 : 2]); /* as system_ids are decoded */
+    char *target = NULL;
+    if (name && PyBytes_AsStringAndSize(name, &target, NULL) < 0) /* a NUL is in it */
+        Py_CLEAR(name);
+    long timeout = command && name ? timeout_ms(args[4]) : -1;
     const uint8_t *raw;
-    if (!target || timeout < 0)
-        return NULL;
-    size_t len = py_fields_encode(command, args[3], &raw);
+    size_t len = timeout < 0 ? 0 : py_fields_encode(command, args[3], &raw);
     struct send *s = len ? send_new(command, NULL) : NULL;
-    if (!s)
+    if (!s) {
+        Py_XDECREF(name);
         return NULL;
+    }
     enum msg_outcome why = MSG_NO_SESSION;
     uint64_t id = by_session
                       ? py_gateway->ops->send_to(target, raw, len, (unsigned)timeout, deliver_done, s, &why)
                       : py_gateway->ops->send_to_system(target, raw, len, (unsigned)timeout, deliver_done, s, &why);
+    Py_DECREF(name);
     return sent(s, id, why, false);
 }
 

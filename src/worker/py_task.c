@@ -207,6 +207,7 @@ static PySendResult carrier_resume(Carrier *c, PyObject *arg, PyObject **result)
     Py_ssize_t references = Py_REFCNT(c->task);
     PySendResult r = PyIter_Send(c->coro, arg, &value);
     c->kept += Py_REFCNT(c->task) - references;
+    py_end_if_forked();
     current = before;
     PyContext_Exit(c->context);
     if (r == PYGEN_NEXT) {
@@ -290,6 +291,7 @@ static PyObject *throw_into_coro(Carrier *c, PyObject *args)
     Py_ssize_t references = Py_REFCNT(c->task);
     PyObject *value = PyObject_CallObject(method, args);
     c->kept += Py_REFCNT(c->task) - references;
+    py_end_if_forked();
     current = before;
     PyContext_Exit(c->context);
     Py_DECREF(method);
@@ -385,9 +387,12 @@ static int carrier_clear(Carrier *c)
     return 0;
 }
 
+/* A handler that waits for what nobody holds is collected with it: it has not ended, but will not go on. */
 static void carrier_dealloc(Carrier *c)
 {
     PyObject_GC_UnTrack(c);
+    if (c->state == HANDED || c->state == RUNNING)
+        suspended_count--;
     carrier_clear(c);
     PyObject_GC_Del(c);
 }
@@ -554,6 +559,7 @@ bool py_task_run(PyObject *callable, PyObject *const *args, size_t nargs, unsign
         Py_FatalError("asyncio's current task is not what it should be");
     current = c->task;
     PySendResult r = first_step(callable, args, nargs, &coro, &value);
+    py_end_if_forked();
     current = outer;
     PyObject *type = NULL, *exception = NULL, *traceback = NULL;
     if (r == PYGEN_ERROR)

@@ -17,6 +17,7 @@
 #define COMMANDS_MAX 100000
 #define RECONNECT_MIN 0.1
 #define RECONNECT_MAX 2.0
+#define LATE 0.1 /* seconds by which a timer that fires late shows that the worker itself was busy */
 
 enum state { DOWN, CONNECTING, UP };
 
@@ -25,14 +26,15 @@ struct command {
     store_done_fn *done; /* NULL once told */
     void *arg;
     double deadline;
+    bool excused; /* has a second deadline, because this process was busy */
     struct command *prev, *next;
 };
 
 struct store {
     struct ev_loop *loop;
     struct store_url url;
-    char *where; /* for the log: without a password */
-    double timeout, backoff;
+    char *where;                  /* for the log: without a password */
+    double timeout, backoff, due; /* due: when `deadline` is to fire */
     enum state state;
     redisAsyncContext *context;
     struct command *waiting; /* in the order of their deadlines, which is the order they were sent in */
@@ -89,14 +91,26 @@ static void tell(struct command *c, const struct store_reply *reply)
         done(c->arg, reply);
 }
 
+/* Not the loop's time, which stands still while the script runs. */
+static double now(void)
+{
+    return (double)util_now_ms() / 1e3;
+}
+
+static void deadline_at(struct store *s, double at)
+{
+    double left = at - now();
+    s->due = at;
+    ev_timer_stop(s->loop, &s->deadline);
+    ev_timer_set(&s->deadline, left > 0 ? left : 0, 0);
+    ev_timer_start(s->loop, &s->deadline);
+}
+
 static void deadline_arm(struct store *s)
 {
     ev_timer_stop(s->loop, &s->deadline);
-    if (s->waiting) {
-        double left = s->waiting->deadline - ev_now(s->loop);
-        ev_timer_set(&s->deadline, left > 0 ? left : 0, 0);
-        ev_timer_start(s->loop, &s->deadline);
-    }
+    if (s->waiting)
+        deadline_at(s, s->waiting->deadline);
 }
 
 static void on_reply(redisAsyncContext *context, void *reply, void *arg)
@@ -119,7 +133,7 @@ static void away(store_done_fn *done, void *arg, const char *text)
 
 void store_command(struct store *s, int argc, const char **argv, const size_t *argvlen, store_done_fn *done, void *arg)
 {
-    if (s->state == DOWN || s->closing) {
+    if (!s || s->state == DOWN || s->closing) { /* NULL: a script is only checked */
         away(done, arg, "Redis is away");
         return;
     }
@@ -128,7 +142,7 @@ void store_command(struct store *s, int argc, const char **argv, const size_t *a
         return;
     }
     struct command *c = xmalloc(sizeof(*c));
-    *c = (struct command){.store = s, .done = done, .arg = arg, .deadline = ev_now(s->loop) + s->timeout};
+    *c = (struct command){.store = s, .done = done, .arg = arg, .deadline = now() + s->timeout};
     DL_APPEND(s->waiting, c);
     s->count++;
     if (redisAsyncCommandArgv(s->context, on_reply, c, argc, argv, argvlen) != REDIS_OK) {
@@ -161,20 +175,41 @@ void store_call(struct store *s, store_done_fn *done, void *arg, ...)
 
 static void lost(struct store *s, const char *why);
 
+/* Whether this process did not look for a while: replies may be here already, and each command gets its time once more.
+ */
+static bool was_busy(struct store *s)
+{
+    struct command *c;
+    bool excused = false;
+    if (now() - s->due < LATE)
+        return false;
+    DL_FOREACH (s->waiting, c) {
+        if (!c->excused) {
+            c->excused = excused = true;
+            c->deadline = now() + s->timeout;
+        }
+    }
+    return excused;
+}
+
 /* The oldest command is over its time: it is told so. One that has waited for three times that means a dead server. */
 static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 {
-    (void)revents;
+    (void)loop, (void)revents;
     struct store *s = CONTAINER_OF(w, struct store, deadline);
     struct store_reply reply = {.type = STORE_AWAY, .str = "Redis did not answer in time"};
-    if (s->waiting && s->waiting->deadline + 2 * s->timeout <= ev_now(loop)) {
+    if (was_busy(s)) {
+        deadline_arm(s);
+        return;
+    }
+    if (s->waiting && s->waiting->deadline + 2 * s->timeout <= now()) {
         lost(s, "no answer");
         return;
     }
     struct command *c;
     double next = 0;
     DL_FOREACH (s->waiting, c) {
-        if (c->deadline > ev_now(loop)) {
+        if (c->deadline > now()) {
             next = c->deadline;
             break;
         }
@@ -185,8 +220,7 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
     double give_up = s->waiting->deadline + 2 * s->timeout;
     if (next == 0 || give_up < next)
         next = give_up;
-    ev_timer_set(&s->deadline, next - ev_now(loop), 0);
-    ev_timer_start(loop, &s->deadline);
+    deadline_at(s, next);
 }
 
 static void schedule_reconnect(struct store *s)

@@ -2,6 +2,7 @@
 #include "worker_int.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -347,17 +348,43 @@ static void on_wake(struct ev_loop *loop, ev_async *w, int revents)
     }
 }
 
+static const int handled_signals[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
+
+static sigset_t before_fork;
+
+/* No signal may reach a child while it still has our handlers. */
+static void on_fork(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before_fork);
+}
+
+static void on_fork_parent(void)
+{
+    pthread_sigmask(SIG_SETMASK, &before_fork, NULL);
+}
+
+/* A child that the script forks can be ended as any other. */
+static void on_fork_child(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(handled_signals); i++)
+        signal(handled_signals[i], SIG_DFL);
+    py_host_forked();
+    pthread_sigmask(SIG_SETMASK, &before_fork, NULL);
+}
+
 /* SIGINT and SIGUSR1 reach the whole group or are the master's to pass on: a handler, not SIG_IGN, which programs that
  * a script starts would inherit. */
 static void set_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigset_t none;
-    const int handled[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
     ev_async_init(&wake, on_wake);
     ev_async_start(worker.loop, &wake);
-    for (size_t i = 0; i < ARRAY_LEN(handled); i++)
-        sigaction(handled[i], &action, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(handled_signals); i++)
+        sigaction(handled_signals[i], &action, NULL);
+    pthread_atfork(on_fork, on_fork_parent, on_fork_child);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_DFL);
     sigemptyset(&none);
