@@ -9,6 +9,7 @@ something unexpected merges and writes again.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import time
@@ -86,11 +87,10 @@ class Receipt:
 
     def body(self, message_id: str) -> bytes:
         """The text of Appendix B about ``message_id``, for the ``short_message`` of a deliver_sm."""
-        now = time.strftime("%y%m%d%H%M")
         fields = self.fields
         text = (
-            f"id:{message_id} sub:{fields.get('sub', '001')} dlvrd:{fields.get('dlvrd', self._delivered())} "
-            f"submit date:{fields.get('submit_date', now)} done date:{fields.get('done_date', now)} "
+            f"id:{message_id} sub:{fields.get('sub', '001')} dlvrd:{fields.get('dlvrd') or self._delivered()} "
+            f"submit date:{fields.get('submit_date') or _now()} done date:{fields.get('done_date') or _now()} "
             f"stat:{self.stat} err:{self.err} text:{fields.get('text', '')}"
         )
         return text.encode("latin-1", "replace")[:254]
@@ -110,6 +110,10 @@ class Receipt:
 
     def __repr__(self) -> str:
         return f"Receipt(bind={self.bind!r}, message_id={self.message_id!r}, stat={self.stat!r}, final={self.final})"
+
+
+def _now() -> str:
+    return time.strftime("%y%m%d%H%M")
 
 
 Handler = Callable[[Receipt], Awaitable[None]]
@@ -173,6 +177,9 @@ _quiet_lost = _Quiet(3, "messages not remembered")
 # -- the value in Redis ---------------------------------------------------------------
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 class _Entry:
     """What is known of one message: its context, the receipts not handed out, or that it is over."""
 
@@ -198,7 +205,7 @@ class _Entry:
             value["c"] = self.context
         if self.receipts:
             value["r"] = self.receipts
-        return json.dumps(value, separators=(",", ":"))
+        return _encode(value)
 
     def merge(self, other: _Entry) -> None:
         """Takes over what `other` has and this has not."""
@@ -274,18 +281,16 @@ async def submit_via(
     is away the entry waits in the worker's memory until it is back. Raises what ``smpp.submit_via`` raises; TypeError
     or ValueError when the context is not JSON, before anything is sent.
     """
-    json.dumps(context)
+    _encode(context)
     _px(ttl)
 
     def on_late(response: SmppResp | None) -> None:
         if response is not None and response.ok:
             _runtime.spawn(_remember_or_keep(bind, response.message_id, context, ttl, None), "receipts", hold=True)
 
-    smpp_fields = {**_DEFAULTS, **fields}
-    unknown = smpp_fields.keys() - _DEFAULTS.keys()
-    if unknown:
-        raise TypeError(f"submit_via() has no argument {min(unknown)!r}")
-    response = await smpp._submit(bind, smpp_fields, timeout, on_late)
+    if not fields.keys() <= _DEFAULTS.keys():
+        raise TypeError(f"submit_via() has no argument {min(fields.keys() - _DEFAULTS.keys())!r}")
+    response = await smpp._submit(bind, {**_DEFAULTS, **fields}, timeout, on_late)
     if response.ok:
         message_id = response.message_id
         try:
@@ -306,7 +311,7 @@ async def remember(bind: str, message_id: str, context: dict[str, Any], ttl: flo
 
     A receipt that has come already is handed out when the calling task has ended. Raises CacheError.
     """
-    json.dumps(context)
+    _encode(context)
     await _remember(bind, message_id, context, ttl, asyncio.current_task())
 
 
@@ -399,10 +404,14 @@ async def _save() -> None:
 # -- the receipt's side --------------------------------------------------------------------------
 
 
+_process = uuid.uuid4().hex[:12]
+_numbers = itertools.count()
+
+
 def _wire(pdu: Pdu, fields: smpp.ReceiptFields) -> dict[str, Any]:
     """A receipt as it is kept in Redis: n tells two of them apart, x is whether it is final."""
     code = pdu.tlv("network_error_code")
-    wire: dict[str, Any] = {"n": uuid.uuid4().hex[:12], "f": fields, "x": not pdu.is_intermediate}
+    wire: dict[str, Any] = {"n": f"{_process}{next(_numbers):x}", "f": fields, "x": not pdu.is_intermediate}
     if code is not None and len(code) == 3:
         wire["e"] = code.hex()
     return wire
