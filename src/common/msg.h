@@ -20,6 +20,7 @@
  * - BIND_STATE D, session, body: struct msg_bind_state. A connection of a bind is up or down.
  * - RESULT D, id, body: u8 outcome, u8 sent, u8 late, raw response. The answer to SUBMIT and SEND_TO.
  * - SEND_TO D, id, session, body: u32 timeout_ms, raw request. For an ESME session of this worker; answer RESULT.
+ * - CANCEL D, id of a SEND_TO. Nobody waits for it any longer: no RESULT follows.
  *
  * worker -> master
  * - READY C, body: u8 ok, error text. Started, or why not.

@@ -174,10 +174,13 @@ void request_on_cancel(void *owner, struct msg *msg)
     struct request *r = find(p->m->requests, p, msg->id);
     if (!r || r->late)
         return;
-    if (r->conn)
+    if (r->conn) {
         take_back(r);
-    else
-        request_free(r);
+        return;
+    }
+    if (r->to && r->to->chan)
+        chan_data(r->to->chan, MSG_CANCEL, r->forward_id, 0, NULL, 0, NULL, 0);
+    request_free(r);
 }
 
 void requests_worker_gone(struct master *m, struct proc *p)

@@ -5,14 +5,24 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 #include "util.h"
 #include "worker_int.h"
 
 /* What is kept of a SEND_TO, followed by its PDU. */
 struct held {
+    bool cancelled;
     uint64_t id, session;
     uint32_t timeout_ms, len;
+};
+
+/* One that is on its way. */
+struct forward {
+    struct forwards *all;
+    uint64_t id, ticket;
+    struct session *session;
+    UT_hash_handle hh;
 };
 
 /*  buf ... len ... cap; holds what one read of the channel brings */
@@ -21,12 +31,7 @@ struct forwards {
     struct io_task task;
     uint8_t *buf;
     size_t len, cap;
-};
-
-/* One that is on its way. */
-struct forward {
-    struct worker *worker;
-    uint64_t id;
+    struct forward *by_id;
 };
 
 static void send_result(struct worker *w, uint64_t id, enum msg_outcome outcome, bool sent, const uint8_t *resp,
@@ -40,7 +45,8 @@ static void send_result(struct worker *w, uint64_t id, enum msg_outcome outcome,
 static void on_done(void *arg, enum session_outcome outcome, bool sent, const uint8_t *resp, size_t len)
 {
     struct forward *f = arg;
-    send_result(f->worker, f->id, (enum msg_outcome)outcome, sent, resp, len);
+    send_result(f->all->worker, f->id, (enum msg_outcome)outcome, sent, resp, len);
+    HASH_DEL(f->all->by_id, f);
     free(f);
 }
 
@@ -55,28 +61,33 @@ static void send_alert(struct worker *w, uint64_t id, struct session *session, c
         send_result(w, id, MSG_WINDOW_FULL, false, NULL, 0);
 }
 
-static void send_held(struct worker *w, const struct held *held, const uint8_t *raw)
+static void send_request(struct forwards *all, struct session *session, const struct held *held, const uint8_t *raw)
 {
-    enum msg_outcome why = MSG_NO_SESSION;
-    struct session *session = esme_session(w->esmes, held->session, &why);
-    if (!session) {
-        send_result(w, held->id, why, false, NULL, 0);
-        return;
-    }
-    if (pdu_raw_command_id(raw) == SMPP_alert_notification) {
-        send_alert(w, held->id, session, raw, held->len);
-        return;
-    }
+    struct worker *w = all->worker;
     enum session_outcome outcome = SESSION_REFUSED;
     struct forward *f = xmalloc(sizeof(*f));
-    *f = (struct forward){.worker = w, .id = held->id};
-    if (session_send(session, raw, held->len, held->timeout_ms, 0, on_done, f, &outcome)) {
-        if (pdu_raw_command_id(raw) == SMPP_deliver_sm)
-            stats_add(&w->stats->deliver_sm_out, 1);
+    *f = (struct forward){.all = all, .id = held->id, .session = session};
+    HASH_ADD(hh, all->by_id, id, sizeof(f->id), f);
+    f->ticket = session_send(session, raw, held->len, held->timeout_ms, 0, on_done, f, &outcome);
+    if (f->ticket == 0) {
+        on_done(f, outcome, false, NULL, 0);
         return;
     }
-    free(f);
-    send_result(w, held->id, (enum msg_outcome)outcome, false, NULL, 0);
+    if (pdu_raw_command_id(raw) == SMPP_deliver_sm)
+        stats_add(&w->stats->deliver_sm_out, 1);
+}
+
+static void send_held(struct forwards *all, const struct held *held, const uint8_t *raw)
+{
+    struct worker *w = all->worker;
+    enum msg_outcome why = MSG_NO_SESSION;
+    struct session *session = esme_session(w->esmes, held->session, &why);
+    if (!session)
+        send_result(w, held->id, why, false, NULL, 0);
+    else if (pdu_raw_command_id(raw) == SMPP_alert_notification)
+        send_alert(w, held->id, session, raw, held->len);
+    else
+        send_request(all, session, held, raw);
 }
 
 static void run(struct io_task *task)
@@ -85,7 +96,8 @@ static void run(struct io_task *task)
     for (size_t at = 0; at < f->len;) {
         struct held held;
         memcpy(&held, f->buf + at, sizeof(held));
-        send_held(f->worker, &held, f->buf + at + sizeof(held));
+        if (!held.cancelled)
+            send_held(f, &held, f->buf + at + sizeof(held));
         at += sizeof(held) + held.len;
     }
     f->len = 0;
@@ -109,6 +121,29 @@ void forwards_add(struct forwards *f, const struct msg *msg)
     memcpy(f->buf + f->len + sizeof(held), w.p, held.len);
     f->len = need;
     io_run(f->worker->io, &f->task);
+}
+
+static void cancel_held(struct forwards *f, uint64_t id)
+{
+    struct held held;
+    for (size_t at = 0; at < f->len; at += sizeof(held) + held.len) {
+        memcpy(&held, f->buf + at, sizeof(held));
+        held.cancelled |= held.id == id;
+        memcpy(f->buf + at, &held, sizeof(held));
+    }
+}
+
+void forwards_cancel(struct forwards *f, uint64_t id)
+{
+    struct forward *one;
+    HASH_FIND(hh, f->by_id, &id, sizeof(id), one);
+    if (!one) {
+        cancel_held(f, id);
+        return;
+    }
+    session_cancel(one->session, one->ticket);
+    HASH_DEL(f->by_id, one);
+    free(one);
 }
 
 struct forwards *forwards_new(struct worker *w)

@@ -260,6 +260,12 @@ static void on_send_to(void *owner, struct msg *msg)
     forwards_add(worker.forwards, msg);
 }
 
+static void on_cancel(void *owner, struct msg *msg)
+{
+    (void)owner;
+    forwards_cancel(worker.forwards, msg->id);
+}
+
 /* ---- the end ---- */
 
 static void stop(void *arg)
@@ -320,6 +326,7 @@ static const struct chan_ops chan_ops = {
             [MSG_BIND_STATE] = on_bind_state,
             [MSG_RESULT] = on_result,
             [MSG_SEND_TO] = on_send_to,
+            [MSG_CANCEL] = on_cancel,
         },
     .closed = on_chan_closed,
 };
