@@ -24,11 +24,7 @@ def _failed(request):
     return report is None or report.failed
 
 
-@pytest.fixture
-def smscd(request):
-    """Factory: smscd(script, workers=2, server={...}, binds=[...], ...) starts a daemon; start=False only writes it.
-
-    At the end each one must stop with status 0, without an alert, a sanitizer's report or a process left behind."""
+def _smscd(request):
     daemons = []
 
     def make(text=OPEN, start=True, **kwargs):
@@ -58,8 +54,20 @@ def smscd(request):
 
 
 @pytest.fixture
-def upstream():
-    """Factory: upstream(port=None) is a listening SMSC that the test answers for."""
+def smscd(request):
+    """Factory: smscd(script, workers=2, server={...}, binds=[...], ...) starts a daemon; start=False only writes it.
+
+    At the end each one must stop with status 0, without an alert, a sanitizer's report or a process left behind."""
+    yield from _smscd(request)
+
+
+@pytest.fixture(scope="module")
+def shared_smscd(request):
+    """As smscd, for a daemon that serves all tests of a module."""
+    yield from _smscd(request)
+
+
+def _upstream():
     made = []
 
     def make(port=None):
@@ -69,6 +77,18 @@ def upstream():
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def upstream():
+    """Factory: upstream(port=None) is a listening SMSC that the test answers for."""
+    yield from _upstream()
+
+
+@pytest.fixture(scope="module")
+def shared_upstream():
+    """As upstream, for the tests of a module."""
+    yield from _upstream()
 
 
 @pytest.fixture

@@ -105,6 +105,13 @@ LAYOUT = {
         ("data_coding", "B"),
     ],
     "data_sm_resp": _ID,
+    "submit_multi": [
+        ("service_type", "z"),
+        *_SOURCE,
+        ("dest_address", "dests"),
+        *_SM[_SM.index(("esm_class", "B")) :],
+    ],
+    "submit_multi_resp": [*_ID, ("unsuccess_sme", "failed")],
     "query_sm": [*_ID, *_SOURCE],
     "query_sm_resp": [*_ID, ("final_date", "z"), ("message_state", "B"), ("error_code", "B")],
     "cancel_sm": [("service_type", "z"), *_ID, *_SOURCE, *_DEST],
@@ -119,6 +126,7 @@ LAYOUT = {
     ],
     "alert_notification": [*_SOURCE, ("esme_addr_ton", "B"), ("esme_addr_npi", "B"), ("esme_addr", "z")],
 }
+_EMPTY = {"B": 0, "dests": [], "failed": []}
 _DEFAULTS = {
     "source_addr": "1000",
     "destination_addr": "2000",
@@ -128,6 +136,33 @@ _DEFAULTS = {
     "dest_addr_npi": 1,
     "interface_version": 0x34,
 }
+
+
+def encode_list(kind, entries):
+    """dest_address: (1, ton, npi, address) or (2, name of a list); unsuccess_sme: (ton, npi, address, status)."""
+    octets = bytes([len(entries)])
+    for entry in entries:
+        if kind == "failed":
+            ton, npi, address, status = entry
+            octets += bytes([ton, npi]) + address.encode() + b"\0" + struct.pack(">I", status)
+        else:
+            octets += bytes(entry[:-1]) + entry[-1].encode() + b"\0"
+    return octets
+
+
+def decode_list(kind, raw, at):
+    """The entries as encode_list takes them, and where they end."""
+    count, at, entries = raw[at], at + 1, []
+    for _ in range(count):
+        numbers = 2 if kind == "failed" else 3 if raw[at] == 1 else 1
+        end = raw.index(b"\0", at + numbers)
+        entry = (*raw[at : at + numbers], raw[at + numbers : end].decode("latin-1"))
+        at = end + 1
+        if kind == "failed":
+            entry += struct.unpack(">I", raw[at : at + 4])
+            at += 4
+        entries.append(entry)
+    return entries, at
 
 
 class Pdu:
@@ -162,12 +197,14 @@ def encode_body(command, tlvs=(), **fields):
     if unknown:
         raise TypeError(f"{command} has no {unknown}")
     for name, kind in layout:
-        value = fields.get(name, _DEFAULTS.get(name, 0 if kind == "B" else ""))
+        value = fields.get(name, _DEFAULTS.get(name, _EMPTY.get(kind, "")))
         value = value.encode() if isinstance(value, str) else value
         if kind == "B":
             body += bytes([value])
         elif kind == "z":
             body += value + b"\0"
+        elif kind in ("dests", "failed"):
+            body += encode_list(kind, value)
         else:
             body += bytes([len(value)]) + value
     for tag, value in tlvs:
@@ -194,6 +231,8 @@ def decode(raw):
             end = raw.index(b"\0", at)
             fields[name] = raw[at:end].decode("latin-1")
             at = end + 1
+        elif kind in ("dests", "failed"):
+            fields[name], at = decode_list(kind, raw, at)
         else:
             n = raw[at]
             fields[name] = raw[at + 1 : at + 1 + n]
