@@ -10,6 +10,7 @@ libsmscd_worker_a_SOURCES = \
 	src/worker/py_alert.c \
 	src/worker/py_cache.c \
 	src/worker/py_call.c src/worker/py_call.h \
+	src/worker/py_carrier.c src/worker/py_carrier.h \
 	src/worker/py_config.c \
 	src/worker/py_fields.c \
 	src/worker/py_gate.c src/worker/py_gate.h \
