@@ -27,6 +27,7 @@ PyObject *ext_fields(PyObject *module, PyObject *command);
 PyObject *ext_call_pdu(PyObject *module, PyObject *args);
 PyObject *ext_call_bind(PyObject *module, PyObject *args);
 PyObject *ext_call_session(PyObject *module, PyObject *args);
+PyObject *ext_encode_reply(PyObject *module, PyObject *args);
 PyObject *ext_make_bind(PyObject *module, PyObject *args);
 PyObject *ext_session(PyObject *module, PyObject *args, PyObject *kwargs);
 

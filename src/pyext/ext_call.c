@@ -14,7 +14,8 @@ static void tell(PyObject *on_answer, PyObject *value)
     Py_DECREF(on_answer);
 }
 
-/* Which responses have a message_id that the gateway makes when the handler gave none; only towards an ESME. */
+/* Which responses have a message_id that the gateway makes when the handler gave none; only towards an
+ * ESME (session 0). */
 static bool has_generated_id(const struct py_call *call)
 {
     return !call->session && (call->command_id == SMPP_submit_sm || call->command_id == SMPP_submit_multi ||
@@ -33,7 +34,8 @@ static void put_message_id(struct pdu_out *out, const struct py_call *call, cons
     }
 }
 
-static void answer_pdu(const struct py_call *call, const struct py_answer *answer)
+/* The response as a worker makes it. New reference, or NULL with ValueError. */
+static PyObject *response_of(const struct py_call *call, const struct py_answer *answer)
 {
     struct pdu_out out = {.command_status = answer->status};
     enum pdu_field bad = PDU_FIELD_COUNT;
@@ -50,7 +52,26 @@ static void answer_pdu(const struct py_call *call, const struct py_answer *answe
         PyErr_Format(PyExc_ValueError, "the reply cannot be encoded: %s",
                      bad < PDU_FIELD_COUNT ? pdu_field_name(bad) : "too long");
     }
-    tell(call->owner, raw);
+    return raw;
+}
+
+static void answer_pdu(const struct py_call *call, const struct py_answer *answer)
+{
+    tell(call->owner, response_of(call, answer));
+}
+
+/* encode_reply(raw, reply) -> bytes: the response of a peer to a request of ours; reply is a PduReply made for it. */
+PyObject *ext_encode_reply(PyObject *module, PyObject *args)
+{
+    (void)module;
+    PyObject *raw, *reply;
+    struct pdu pdu;
+    struct py_answer answer;
+    if (!PyArg_ParseTuple(args, "OO", &raw, &reply) || ext_read(raw, &pdu) < 0 ||
+        py_reply_read(reply, pdu.command_id, &answer) < 0)
+        return NULL;
+    struct py_call call = {.session = 1, .command_id = pdu.command_id, .sequence_number = pdu.sequence_number};
+    return response_of(&call, &answer);
 }
 
 static void answer_bind(const struct py_call *call, const struct py_answer *answer)

@@ -121,7 +121,7 @@ PyObject *ext_outcome(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "Kipz#", &id, &outcome, &sent, &resp, &len))
         return NULL;
     struct open **at = open_at(id);
-    if (!*at)
+    if (!*at || ((*at)->over && outcome == MSG_TIMEOUT))
         Py_RETURN_NONE;
     struct open o = **at;
     if (o.late && !o.over && outcome == MSG_TIMEOUT)

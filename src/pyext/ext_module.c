@@ -69,6 +69,12 @@ static PyObject *module_counters(PyObject *module, PyObject *unused)
 #undef X
 }
 
+static PyObject *module_busy(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    return PyLong_FromUnsignedLong(py_task_count());
+}
+
 static PyMethodDef methods[] = {
     {"configure", module_configure, METH_O, "configure(dict)"},
     {"start", module_start, METH_VARARGS, "start(loop, hooks)"},
@@ -76,6 +82,8 @@ static PyMethodDef methods[] = {
     {"statuses", module_statuses, METH_NOARGS, "statuses() -> list[str]"},
     {"counters", module_counters, METH_NOARGS, "counters() -> dict"},
     {"encode", ext_encode, METH_VARARGS, "encode(command, status, sequence_number, fields) -> bytes"},
+    {"encode_reply", ext_encode_reply, METH_VARARGS, "encode_reply(raw, reply) -> bytes"},
+    {"busy", module_busy, METH_NOARGS, "busy() -> int: handlers that have suspended and not ended"},
     {"decode", ext_decode, METH_O, "decode(raw) -> dict"},
     {"pdu", ext_pdu, METH_O, "pdu(raw) -> Pdu | AlertNotification"},
     {"resp", ext_resp, METH_VARARGS, "resp(command, raw) -> SmppResp | QueryResp"},

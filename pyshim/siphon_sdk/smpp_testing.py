@@ -1,0 +1,623 @@
+"""Tests of scripts without a gateway.
+
+    from siphon_sdk.smpp_testing import SmppTestHarness
+
+    def test_gateway():
+        harness = SmppTestHarness()
+        harness.load_script("examples/gateway.py")
+        assert harness.bind("esme1", password="s3cret")
+        reply = harness.submit_sm(source_addr="15550100", destination_addr="15550101", short_message=b"hi")
+        assert reply.ok
+        assert harness.sent[0][0] == "submit_via"
+
+The script runs on the objects of the gateway itself: PDUs are encoded and decoded, handlers are called as a worker calls
+them, and a reply is what the peer would get. Sends end at the harness, which answers them; Redis is fakeredis. Time
+stands still but for :meth:`SmppTestHarness.advance` and for what a handler itself waits for.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextvars
+import importlib
+import os
+import sys
+import types
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import _siphon
+from _siphon import BindResult, Session
+from siphon import _generation, _runtime
+
+from siphon_sdk import mock_module
+from siphon_sdk._clock import Stuck, VirtualLoop
+from siphon_sdk._redis import Error as RedisError
+from siphon_sdk._redis import FakeRedis
+from siphon_sdk._sends import AT_ONCE, HELPERS, OUTCOMES, Answer, Sends
+from siphon_sdk._state import State
+from siphon_sdk.smpp import MockBind, MockSession, MockSmpp, Reply, encode, encode_bind
+
+__all__ = ["Reply", "SmppTestHarness", "Stuck"]
+
+Result = TypeVar("Result")
+
+DEFAULT_BIND = {"name": "carrier", "host": "198.51.100.7", "system_id": "smscd"}
+"""The one bind there is without a configuration, in the default chain."""
+
+_FAIL_STATUS = {
+    "cancel_sm": "ESME_RCANCELFAIL",
+    "query_sm": "ESME_RQUERYFAIL",
+    "replace_sm": "ESME_RREPLACEFAIL",
+}
+
+_pristine = State()
+
+
+class _Hooks:
+    """What the gateway's C side calls in the place of its channel, its Redis and its log."""
+
+    def __init__(self, harness: SmppTestHarness) -> None:
+        self._harness = harness
+
+    def send(self, identifier: int, side: str, target: str, raw: bytes, timeout_ms: int) -> int | None:
+        return self._harness._sends.take(identifier, side, target, raw, timeout_ms)
+
+    def redis(self, identifier: int, command: list[bytes]) -> None:
+        harness = self._harness
+        if harness.redis_away:
+            _siphon.redis_reply(identifier, None, "Redis is away", True)
+            return
+        try:
+            value, error = harness._redis.execute(*command), None
+        except RedisError as exc:
+            value, error = None, str(exc)
+        harness._loop.call_soon(_siphon.redis_reply, identifier, value, error, False, context=contextvars.Context())
+
+    def log(self, level: str, who: str | None, text: str) -> None:
+        self._harness._log_line(level, who, text)
+
+
+class SmppTestHarness:
+    """A gateway of one script, without a network.
+
+    One harness is in force at a time: making another ends it. ``raise_errors``: an exception of a handler comes out of
+    the call that ran it, as with siphon's SDK; without it the reply has the status that the peer gets, and the log the
+    traceback.
+    """
+
+    redis_away: bool
+    """Set it to True, and the cache raises CacheError as when Redis is away."""
+
+    def __init__(self, config: dict[str, Any] | None = None, *, raise_errors: bool = True) -> None:
+        """``config``: the configuration as a dict, with the names of smscd.conf; the defaults are the file's, but that
+        without ``binds`` there is one, ``carrier``, in the default chain. Raises ValueError for what a file is refused
+        for."""
+        if mock_module._active is not None:
+            mock_module._active.close()
+        self._config = config
+        self._raise_errors = raise_errors
+        self._open()
+
+    def _open(self) -> None:
+        _pristine.restore()
+        self._configure(self._config)
+        self._closed = False
+        self.redis_away = False
+        self._loop = VirtualLoop()
+        self._redis = FakeRedis(self._loop)
+        self._sends = Sends(self._loop, self._response_seconds)
+        self._smpp = MockSmpp(self)
+        self._log = mock_module.MockLog()
+        self._cache = mock_module.MockCache(self)
+        self._scripts: list[tuple[str, bytes]] = []
+        self._modules: dict[str, types.ModuleType | None] = {}
+        self._paths: list[str] = []
+        self._generation = 0
+        self._raised: BaseException | None = None
+        self._failure: BaseException | None = None
+        self._traceback_lines = _runtime.traceback_lines
+        _runtime.traceback_lines = self._seen  # every exception that is logged passes there
+        _runtime.adopt(self._loop)
+        _siphon.start(self._loop, _Hooks(self))
+        mock_module._active = self
+
+    def close(self) -> None:
+        """Ends it: background tasks are cancelled, the script and what it imported from beside it are unloaded."""
+        if self._closed:
+            return
+        try:
+            self._loop.run(None, 0)
+            _runtime_finish(self._loop)
+        finally:
+            self._closed = True
+            _siphon.begin_load()
+            _siphon.end_load(True)
+            _siphon.stop()
+            _runtime.traceback_lines = self._traceback_lines
+            self._unload()
+            self._redis.close()
+            self._loop.close()
+            mock_module._active = None
+
+    def reset(self) -> None:
+        """As if it were new: no script, nothing sent, nothing in Redis."""
+        self.close()
+        self._open()
+
+    def __enter__(self) -> SmppTestHarness:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- what a test looks at --------------------------------------------------
+
+    @property
+    def smpp(self) -> MockSmpp:
+        """``siphon.smpp``, with ``set_query_result`` and ``set_config`` beside it."""
+        return self._smpp
+
+    @property
+    def sent(self) -> list[tuple[str, dict[str, Any]]]:
+        """``(helper, arguments)`` of each send that the last event caused, whoever called it.
+
+        An event is one call of the harness. The arguments are all of the helper's, with what was sent for those left
+        out: ``short_message`` is bytes, ``tlvs`` a list of ``(tag, bytes)``.
+        """
+        return self._sends.sent
+
+    @property
+    def history(self) -> list[tuple[str, dict[str, Any]]]:
+        """The same since the start."""
+        return self._sends.history
+
+    @property
+    def log(self) -> mock_module.MockLog:
+        """What was logged: ``harness.log.messages`` has ``(level, text)``."""
+        return self._log
+
+    @property
+    def cache(self) -> mock_module.MockCache:
+        """``siphon.cache``, with ``put``, ``set_data`` and ``data`` beside it."""
+        return self._cache
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What smscd counts: ``receipts_duplicate``, ``handler_errors`` and so on."""
+        counters: dict[str, int] = _siphon.counters()
+        return counters
+
+    @property
+    def time(self) -> float:
+        """The UNIX time that the script sees, in seconds."""
+        return self._loop.wall()
+
+    # -- the script --------------------------------------------------------------
+
+    def load_script(self, path: str | os.PathLike[str]) -> None:
+        """Loads a script; its handlers join those already registered.
+
+        The packages beside it are importable. Raises FileNotFoundError, and what the script itself raises.
+        """
+        script = Path(path).resolve()
+        if not script.exists():
+            raise FileNotFoundError(f"no script {script}")
+        directory = str(script.parent)
+        if directory not in self._paths:
+            self._paths.append(directory)
+            sys.path.insert(0, directory)
+        self._load(str(script), script.read_bytes())
+
+    def load_source(self, source: str, name: str = "<test>") -> None:
+        """Loads a script from a str; ``name`` is that of its file in tracebacks."""
+        self._load(name, source.encode())
+
+    def reload(self) -> None:
+        """Loads everything again, as the gateway does at SIGHUP: all new handlers are in force at once.
+
+        What was loaded from a file is read again. Raises what a script raises; the old handlers are then in force.
+        """
+        scripts = [(name, Path(name).read_bytes() if Path(name).is_file() else code) for name, code in self._scripts]
+        self._unload_modules()
+        _siphon.begin_load()
+        old = self._generation
+        try:
+            for name, code in scripts:
+                self._execute(name, code)
+        except BaseException:
+            _siphon.end_load(False)
+            raise
+        _siphon.end_load(True)
+        self._scripts = scripts
+        _generation.end(self._loop, old)
+
+    def _load(self, name: str, code: bytes) -> None:
+        self._check_open()
+        self._execute(name, code)
+        self._scripts.append((name, code))
+        self._configure(self._config)
+
+    def _execute(self, name: str, code: bytes) -> None:
+        before = dict(sys.modules)
+        importlib.invalidate_caches()
+        compiled = compile(code, name, "exec", dont_inherit=True)
+        module = types.ModuleType(Path(name).stem if name.endswith(".py") else "__siphon_script__")
+        module.__file__ = name
+        sys.modules[module.__name__] = module
+        no_byte_code, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+        try:
+            with self._loop.clock():
+                self._generation = _generation.run(self._loop, exec, compiled, module.__dict__)
+        finally:
+            sys.dont_write_bytecode = no_byte_code
+            self._note_modules(before, module)
+
+    def _note_modules(self, before: dict[str, types.ModuleType], script: types.ModuleType) -> None:
+        """The script, and what it has imported from beside it, with what was there under the same name."""
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            beside = isinstance(file, str) and any(file.startswith(path + os.sep) for path in self._paths)
+            if before.get(name) is not module and (module is script or beside):
+                self._modules.setdefault(name, before.get(name))
+
+    def _unload_modules(self) -> None:
+        for name, earlier in self._modules.items():
+            sys.modules.pop(name, None)
+            if earlier is not None:
+                sys.modules[name] = earlier
+        self._modules.clear()
+
+    def _unload(self) -> None:
+        self._unload_modules()
+        for path in self._paths:
+            if path in sys.path:
+                sys.path.remove(path)
+
+    # -- configuration and answers -------------------------------------------------
+
+    def _configure(self, config: dict[str, Any] | None) -> None:
+        whole = dict(config or {})
+        if "binds" not in whole:
+            whole["binds"] = [DEFAULT_BIND]
+            whole.setdefault("routing", {"default_chain": ["bind:carrier"]})
+        whole["binds"] = [{**DEFAULT_BIND, **bind} for bind in whole["binds"]]
+        scripts = getattr(self, "_scripts", None)
+        whole.setdefault("script", scripts[-1][0] if scripts else "script.py")
+        _siphon.configure(whole)
+        self._config = config
+
+    def _response_seconds(self, bind: str | None) -> float:
+        configuration = _siphon.config()
+        groups = [configuration["server"]] if bind is None else configuration["binds"]
+        group = next(group for group in groups if bind is None or group["name"] == bind)
+        return float(group["response_timer_ms"] / 1000)
+
+    def answer(
+        self,
+        helper: str,
+        outcome: str | int = "ESME_ROK",
+        *,
+        bind: str | None = None,
+        session_id: str | None = None,
+        system_id: str | None = None,
+        times: int | None = None,
+        after: float = 0.0,
+        **reply: Any,
+    ) -> None:
+        """Says how sends of ``helper`` (``"submit_via"``, ``"deliver_to"``, ...) are answered from now on.
+
+        ``outcome``: a status' name, or a vendor's as int; or ``"timeout"`` (never answered), ``"gone"`` (the connection
+        ends before the answer), ``"bind_down"``, ``"no_session"``, ``"window_full"``, ``"refused"`` (not sent). ``bind``,
+        ``session_id``, ``system_id``: only for that target. ``times``: for so many sends, before any answer that is for
+        all. ``after``: seconds until the answer comes; after the helper's timeout it is a late one. ``reply``:
+        ``message_id``; ``unsuccessful`` of submit_multi_via; ``tlvs`` of data_via and data_to; ``message_state``,
+        ``final_date`` and ``error_code`` of query_via.
+
+        Without an answer set, every send is accepted: an upstream's ids are ``msg-1``, ``msg-2``, ..., and a query says
+        ENROUTE.
+        """
+        if helper not in HELPERS.values():
+            raise ValueError(f"no send helper is called {helper!r}")
+        if outcome not in OUTCOMES:
+            MockBind().reject(outcome) if outcome != "ESME_ROK" else None  # ValueError for an unknown status
+        if outcome == "bind_down" and not helper.endswith("_via"):
+            raise ValueError(f"{helper} has no bind that could be down")
+        target = {"bind": bind, "session_id": session_id, "system_id": system_id}
+        given = {name: value for name, value in target.items() if value is not None}
+        self._sends.add(Answer(helper, outcome, given, times, after, reply))
+
+    def bind_down(self, bind: str) -> None:
+        """Every send over that bind raises BindDown from now on."""
+        self._sends.down.add(bind)
+
+    def bind_up(self, bind: str) -> None:
+        """The end of :meth:`bind_down`."""
+        self._sends.down.discard(bind)
+
+    def clear_answers(self) -> None:
+        """Forgets what :meth:`answer` and :meth:`bind_down` have set."""
+        self._sends.clear_answers()
+
+    def _clear_sends(self) -> None:
+        self._sends.event()
+        self._sends.history.clear()
+        self._sends.clear_answers()
+        self._configure(None)
+
+    # -- running ---------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("this harness is closed, or another one was made since")
+
+    def _event(self, start: Callable[[], None], done: Callable[[], bool], seconds: float | None = None) -> None:
+        """One event: starts it within the loop, and runs until nothing can run and `done()` holds."""
+        self._check_open()
+        self._sends.event()
+        self._raised = self._failure = None
+        self._loop.call_soon(start, context=contextvars.Context())
+        self._loop.run(done, self._handler_seconds() + 1 if seconds is None else seconds)
+        if self._failure is not None and self._raise_errors:
+            raise self._failure
+
+    def _handler_seconds(self) -> float:
+        return float(_siphon.config()["handler_timeout_ms"] / 1000)
+
+    def _ask(self, call: Callable[[Callable[[Any], None]], object]) -> list[Any]:
+        """Runs a call that answers through its argument. The answer in a list, empty when there is no handler."""
+        answers: list[Any] = []
+        state: dict[str, Any] = {}
+
+        def start() -> None:
+            try:
+                state["called"] = call(answers.append)
+            except BaseException as exc:
+                state["error"] = exc
+
+        self._event(start, lambda: bool(answers) or "error" in state or state.get("called") is False)
+        if "error" in state:
+            raise state["error"]
+        return answers
+
+    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Runs a coroutine where the script runs, for example ``harness.run(harness.cache.get("key"))``."""
+        self._check_open()
+        self._sends.event()
+        task = self._loop.create_task(coroutine)
+        self._loop.run(task.done, float("inf"))
+        return task.result()
+
+    def advance(self, seconds: float) -> None:
+        """Moves time on, through every timer on the way: sleeps and timeouts end, ttls are over."""
+        self._check_open()
+        self._sends.event()
+        self._loop.run(None, seconds)
+
+    # -- log and exceptions -------------------------------------------------------------
+
+    def _seen(self, exc: BaseException) -> list[str]:
+        self._raised = exc
+        return self._traceback_lines(exc)
+
+    def _log_line(self, level: str, who: str | None, text: str) -> None:
+        self._log.messages.append((level, text if who in (None, "script") else f"{who}: {text}"))
+        of_handler = who is not None and who.startswith("handler ")
+        if level == "error" and (of_handler or text.startswith("on_session(")) and self._failure is None:
+            self._failure = self._raised
+
+    # -- events ------------------------------------------------------------------------------
+
+    def bind(
+        self,
+        system_id: str,
+        *,
+        password: str = "",
+        client_addr: str = "203.0.113.5:5000",
+        bind_type: str = "transceiver",
+        system_type: str = "",
+        addr_range: str = "",
+        interface_version: int = 0x34,
+    ) -> BindResult:
+        """An ESME asks to bind: what ``on_bind`` says to it, true when accepted.
+
+        Rejected with ESME_RBINDFAIL without a handler. ``on_session`` handlers are run by :meth:`session_event`.
+        """
+        raw = encode_bind(bind_type, system_id, password, system_type, addr_range, interface_version)
+        [(status, reason)] = self._ask(lambda answer: _siphon.call_bind(raw, client_addr, answer))
+        bind = _siphon.bind(raw, client_addr)
+        result: BindResult = bind.accept() if status == "ESME_ROK" else bind.reject(_status(status), reason)
+        return result
+
+    def _dispatch(self, command: str, session: Session, fields: dict[str, Any]) -> Reply | None:
+        raw = encode(command, fields)
+        fail = "ESME_RX_T_APPN" if session.kind == "bind" else _FAIL_STATUS.get(command, "ESME_RSYSERR")
+        answers = self._ask(lambda answer: _siphon.call_pdu(raw, session, fail, answer))
+        return Reply(answers[0]) if answers else None
+
+    def submit_sm(
+        self,
+        *,
+        session_id: str = "esme-1",
+        system_id: str = "esme1",
+        client_addr: str = "203.0.113.5:5000",
+        **fields: Any,
+    ) -> Reply | None:
+        """A submit_sm of an ESME (section 4.4): its response, or None without a handler.
+
+        ``fields``: those of the standard, and ``tlvs`` as for the send helpers; ``registered_delivery`` is 1 unless
+        given.
+        """
+        session = _session("esme", session_id, system_id, client_addr)
+        return self._dispatch("submit_sm", session, {"registered_delivery": 1, **fields})
+
+    def submit_sm_multi(
+        self,
+        *,
+        session_id: str = "esme-1",
+        system_id: str = "esme1",
+        client_addr: str = "203.0.113.5:5000",
+        **fields: Any,
+    ) -> Reply | None:
+        """A submit_multi of an ESME (section 4.5), with ``destinations``."""
+        session = _session("esme", session_id, system_id, client_addr)
+        return self._dispatch("submit_sm_multi", session, fields)
+
+    def deliver_sm(
+        self,
+        *,
+        session_id: str = "bind-1",
+        system_id: str = "carrier",
+        client_addr: str = "198.51.100.7:2775",
+        **fields: Any,
+    ) -> Reply | None:
+        """A deliver_sm of an upstream (section 4.6): a message from a phone, or a receipt with ``esm_class=0x04``.
+
+        ``system_id``: the bind's name.
+        """
+        return self._dispatch("deliver_sm", _session("bind", session_id, system_id, client_addr), fields)
+
+    def data_sm(
+        self,
+        *,
+        kind: str = "esme",
+        session_id: str = "esme-1",
+        system_id: str = "esme1",
+        client_addr: str = "203.0.113.5:5000",
+        **fields: Any,
+    ) -> Reply | None:
+        """A data_sm (section 4.7), from an ESME or, with ``kind="bind"``, from an upstream.
+
+        ``short_message`` travels as message_payload.
+        """
+        return self._dispatch("data_sm", _session(kind, session_id, system_id, client_addr), fields)
+
+    def cancel_sm(
+        self,
+        *,
+        message_id: str,
+        session_id: str = "esme-1",
+        system_id: str = "esme1",
+        client_addr: str = "203.0.113.5:5000",
+        **fields: Any,
+    ) -> Reply | None:
+        """A cancel_sm of an ESME (section 4.9)."""
+        session = _session("esme", session_id, system_id, client_addr)
+        return self._dispatch("cancel_sm", session, {"message_id": message_id, **fields})
+
+    def query_sm(
+        self,
+        *,
+        message_id: str,
+        session_id: str = "esme-1",
+        system_id: str = "esme1",
+        client_addr: str = "203.0.113.5:5000",
+        **fields: Any,
+    ) -> Reply | None:
+        """A query_sm of an ESME (section 4.8)."""
+        session = _session("esme", session_id, system_id, client_addr)
+        return self._dispatch("query_sm", session, {"message_id": message_id, **fields})
+
+    def replace_sm(
+        self,
+        *,
+        message_id: str,
+        session_id: str = "esme-1",
+        system_id: str = "esme1",
+        client_addr: str = "203.0.113.5:5000",
+        **fields: Any,
+    ) -> Reply | None:
+        """A replace_sm of an ESME (section 4.10)."""
+        session = _session("esme", session_id, system_id, client_addr)
+        return self._dispatch("replace_sm", session, {"message_id": message_id, **fields})
+
+    def alert_notification(
+        self,
+        *,
+        session_id: str = "bind-1",
+        system_id: str = "carrier",
+        client_addr: str = "198.51.100.7:2775",
+        **fields: Any,
+    ) -> None:
+        """An alert_notification of an upstream (section 4.12); nothing answers it.
+
+        ``fields``: ``source_addr``, ``esme_addr``, their TON and NPI, ``ms_availability_status``.
+        """
+        session = _session("bind", session_id, system_id, client_addr)
+        raw = encode("alert_notification", fields)
+        self._until_idle(lambda: _siphon.call_pdu(raw, session, "ESME_RSYSERR", lambda _: None))
+
+    def session_event(
+        self,
+        event: str,
+        *,
+        kind: str = "esme",
+        session_id: str = "esme-1",
+        system_id: str = "esme1",
+        client_addr: str = "203.0.113.5:5000",
+    ) -> None:
+        """Runs the ``on_session`` handlers of ``"bound"`` or ``"unbound"``.
+
+        A session that is bound shows in ``smpp.sessions()`` until it is unbound. Raises ValueError for another event.
+        """
+        session = _session(kind, session_id, system_id, client_addr)
+        if event not in ("bound", "unbound"):
+            raise ValueError(f'a session\'s event is "bound" or "unbound", not {event!r}')
+        if kind == "esme":
+            self._register(event, session)
+        self._until_idle(lambda: _siphon.call_session(event, session))
+
+    def _until_idle(self, start: Callable[[], object]) -> None:
+        """Runs what has no answer until its handlers have ended, at most as long as a handler may take."""
+        state: dict[str, bool] = {}
+
+        def begin() -> None:
+            start()
+            state["begun"] = True
+
+        self._event(begin, lambda: "begun" in state and not _siphon.busy() and not _runtime.busy())
+
+    def _register(self, event: str, session: Session) -> None:
+        """The session's row in Redis, as the worker that owns it writes it."""
+        import json
+
+        key = f"{_siphon.prefix()}sessions:{session.node}:{session.worker}"
+        if event == "unbound":
+            self._redis.execute("HDEL", key, session.session_id)
+            return
+        names = ("session_id", "system_id", "bind_type", "client_addr", "bound_at", "node", "worker")
+        row = json.dumps({name: getattr(session, name) for name in names})
+        self._redis.execute("HSET", key, session.session_id, row)
+        self._redis.execute("SADD", f"{_siphon.prefix()}sessions", key)
+
+
+def _session(kind: str, session_id: str, system_id: str, client_addr: str) -> Session:
+    session: Session = MockSession(kind=kind, session_id=session_id, system_id=system_id, client_addr=client_addr)
+    return session
+
+
+def _status(text: str) -> str | int:
+    """A status as reject() takes it: the name, or the number of one that has none."""
+    return int(text, 16) if text.startswith("0x") else text
+
+
+def _runtime_finish(loop: VirtualLoop) -> None:
+    """Cancels what is still under way and lets it clean up."""
+    import asyncio
+
+    for _ in range(3):
+        tasks = asyncio.all_tasks(loop)
+        if not tasks:
+            break
+        for task in tasks:
+            task.cancel()
+        loop.run(None, 1.0)
+    generators = loop.create_task(loop.shutdown_asyncgens())
+    loop.run(generators.done, 1.0)
+
+
+@atexit.register
+def _close_last() -> None:
+    if mock_module._active is not None:
+        mock_module._active.close()
