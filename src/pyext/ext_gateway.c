@@ -64,7 +64,9 @@ static uint64_t start(const char *side, const char *target, const uint8_t *raw, 
     o->done = done;
     o->arg = arg;
     o->late = flags & SESSION_SEND_LATE;
-    PyObject *r = PyObject_CallMethod(ext_hooks, "send", "Kssy#I", (unsigned long long)id, side, target,
+    const char *charset = strcmp(side, "bind") == 0 ? "utf-8" : "latin-1"; /* as Pdu and Session decode octets */
+    PyObject *name = PyUnicode_Decode(target, (Py_ssize_t)strlen(target), charset, NULL);
+    PyObject *r = PyObject_CallMethod(ext_hooks, "send", "KsNy#I", (unsigned long long)id, side, name,
                                       (const char *)raw, (Py_ssize_t)len, timeout_ms);
     if (r == Py_None) {
         Py_DECREF(r);
