@@ -166,7 +166,7 @@ static const struct {
      "@:2: script2: unknown name, expected one of: script, workers, run_dir, state_dir, reload, "
      "python_path, venv, handler_timeout_ms, stall_timeout_ms, drain_timeout_ms, server, binds, routing, "
      "redis, log"},
-    {"workers = ;", "@:2: syntax error"},
+    {"workers = ;", "@:2: workers: syntax error"},
     {"workers = 1;\nworkers = 2;", "@:3: duplicate setting name"},
     {"log = { level = \"loud\"; };",
      "@:2: log.level: found \"loud\", expected \"debug\", \"info\", \"warn\" or \"error\""},
