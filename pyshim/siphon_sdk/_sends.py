@@ -76,7 +76,7 @@ class Sends:
         self.sent = []
 
     def take(self, identifier: int, side: str, target: str, raw: bytes, timeout_ms: int) -> int | None:
-        """One send: None when it is on its way, else the reason why it is not (RESPONSE: there is nothing to wait for)."""
+        """One send: None when it is on its way, else why there is nothing to wait for (RESPONSE: no answer)."""
         decoded = _siphon.decode(raw)
         helper = HELPERS[decoded["command"], "via" if side == "bind" else "to"]
         arguments = _arguments(decoded, side, target, timeout_ms)

@@ -87,7 +87,8 @@ class MockRegistry:
     """The handlers in force."""
 
     def register(self, event: str, method_filter: str | None, fn: Any, is_async: bool, metadata: Any = None) -> None:
-        """``"smpp.on_bind"``, ``"smpp.on_pdu"`` with ``{"command": ...}``, ``"smpp.on_session"`` with ``{"event": ...}``."""
+        """Registers ``fn`` for ``"smpp.on_bind"``; ``"smpp.on_pdu"`` with ``{"command": ...}`` as metadata;
+        ``"smpp.on_session"`` with ``{"event": ...}``."""
         details = metadata or {}
         name = details.get("command") or details.get("event") or method_filter or ""
         _siphon.register(event.removeprefix("smpp.on_"), name, fn)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import _siphon
 from _siphon import AlertNotification, Bind, BindResult, Pdu, PduReply, QueryResp, Session, SmppResp
-
 from siphon import smpp
 
 if TYPE_CHECKING:
@@ -150,7 +149,7 @@ class MockSession(metaclass=_Real):
         session: Session = _siphon.session(
             kind=kind,
             session_id=session_id,
-            system_id=system_id,
+            system_id=system_id.encode("latin-1"),
             client_addr=client_addr,
             bind_type=bind_type,
             bound_at=time.time(),

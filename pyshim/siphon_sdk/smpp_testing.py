@@ -10,34 +10,33 @@
         assert reply.ok
         assert harness.sent[0][0] == "submit_via"
 
-The script runs on the objects of the gateway itself: PDUs are encoded and decoded, handlers are called as a worker calls
-them, and a reply is what the peer would get. Sends end at the harness, which answers them; Redis is fakeredis. Time
-stands still but for :meth:`SmppTestHarness.advance` and for what a handler itself waits for.
+The script runs on the objects of the gateway itself: PDUs are encoded and decoded, handlers are called as a worker
+calls them, and a reply is what the peer would get. Sends end at the harness, which answers them; Redis is fakeredis.
+Time stands still but for :meth:`SmppTestHarness.advance` and for what a handler itself waits for.
 """
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextvars
-import importlib
+import json
 import os
-import sys
-import types
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any, TypeVar
 
 import _siphon
 from _siphon import BindResult, Session
-from siphon import _generation, _runtime
+from siphon import _runtime
 
 from siphon_sdk import mock_module
 from siphon_sdk._clock import Stuck, VirtualLoop
 from siphon_sdk._redis import Error as RedisError
 from siphon_sdk._redis import FakeRedis
-from siphon_sdk._sends import AT_ONCE, HELPERS, OUTCOMES, Answer, Sends
+from siphon_sdk._script import Scripts
+from siphon_sdk._sends import HELPERS, OUTCOMES, Answer, Sends
 from siphon_sdk._state import State
-from siphon_sdk.smpp import MockBind, MockSession, MockSmpp, Reply, encode, encode_bind
+from siphon_sdk.smpp import MockPdu, MockSession, MockSmpp, Reply, encode, encode_bind
 
 __all__ = ["Reply", "SmppTestHarness", "Stuck"]
 
@@ -102,7 +101,6 @@ class SmppTestHarness:
 
     def _open(self) -> None:
         _pristine.restore()
-        self._configure(self._config)
         self._closed = False
         self.redis_away = False
         self._loop = VirtualLoop()
@@ -111,10 +109,8 @@ class SmppTestHarness:
         self._smpp = MockSmpp(self)
         self._log = mock_module.MockLog()
         self._cache = mock_module.MockCache(self)
-        self._scripts: list[tuple[str, bytes]] = []
-        self._modules: dict[str, types.ModuleType | None] = {}
-        self._paths: list[str] = []
-        self._generation = 0
+        self._scripts = Scripts(self._loop)
+        self._configure(self._config)
         self._raised: BaseException | None = None
         self._failure: BaseException | None = None
         self._traceback_lines = _runtime.traceback_lines
@@ -132,11 +128,9 @@ class SmppTestHarness:
             _runtime_finish(self._loop)
         finally:
             self._closed = True
-            _siphon.begin_load()
-            _siphon.end_load(True)
+            self._scripts.unload()
             _siphon.stop()
             _runtime.traceback_lines = self._traceback_lines
-            self._unload()
             self._redis.close()
             self._loop.close()
             mock_module._active = None
@@ -201,79 +195,22 @@ class SmppTestHarness:
 
         The packages beside it are importable. Raises FileNotFoundError, and what the script itself raises.
         """
-        script = Path(path).resolve()
-        if not script.exists():
-            raise FileNotFoundError(f"no script {script}")
-        directory = str(script.parent)
-        if directory not in self._paths:
-            self._paths.append(directory)
-            sys.path.insert(0, directory)
-        self._load(str(script), script.read_bytes())
+        self._check_open()
+        self._scripts.load_file(path)
+        self._configure(self._config)
 
     def load_source(self, source: str, name: str = "<test>") -> None:
         """Loads a script from a str; ``name`` is that of its file in tracebacks."""
-        self._load(name, source.encode())
+        self._check_open()
+        self._scripts.load(name, source.encode())
 
     def reload(self) -> None:
         """Loads everything again, as the gateway does at SIGHUP: all new handlers are in force at once.
 
         What was loaded from a file is read again. Raises what a script raises; the old handlers are then in force.
         """
-        scripts = [(name, Path(name).read_bytes() if Path(name).is_file() else code) for name, code in self._scripts]
-        self._unload_modules()
-        _siphon.begin_load()
-        old = self._generation
-        try:
-            for name, code in scripts:
-                self._execute(name, code)
-        except BaseException:
-            _siphon.end_load(False)
-            raise
-        _siphon.end_load(True)
-        self._scripts = scripts
-        _generation.end(self._loop, old)
-
-    def _load(self, name: str, code: bytes) -> None:
         self._check_open()
-        self._execute(name, code)
-        self._scripts.append((name, code))
-        self._configure(self._config)
-
-    def _execute(self, name: str, code: bytes) -> None:
-        before = dict(sys.modules)
-        importlib.invalidate_caches()
-        compiled = compile(code, name, "exec", dont_inherit=True)
-        module = types.ModuleType(Path(name).stem if name.endswith(".py") else "__siphon_script__")
-        module.__file__ = name
-        sys.modules[module.__name__] = module
-        no_byte_code, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-        try:
-            with self._loop.clock():
-                self._generation = _generation.run(self._loop, exec, compiled, module.__dict__)
-        finally:
-            sys.dont_write_bytecode = no_byte_code
-            self._note_modules(before, module)
-
-    def _note_modules(self, before: dict[str, types.ModuleType], script: types.ModuleType) -> None:
-        """The script, and what it has imported from beside it, with what was there under the same name."""
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            beside = isinstance(file, str) and any(file.startswith(path + os.sep) for path in self._paths)
-            if before.get(name) is not module and (module is script or beside):
-                self._modules.setdefault(name, before.get(name))
-
-    def _unload_modules(self) -> None:
-        for name, earlier in self._modules.items():
-            sys.modules.pop(name, None)
-            if earlier is not None:
-                sys.modules[name] = earlier
-        self._modules.clear()
-
-    def _unload(self) -> None:
-        self._unload_modules()
-        for path in self._paths:
-            if path in sys.path:
-                sys.path.remove(path)
+        self._scripts.reload()
 
     # -- configuration and answers -------------------------------------------------
 
@@ -283,8 +220,7 @@ class SmppTestHarness:
             whole["binds"] = [DEFAULT_BIND]
             whole.setdefault("routing", {"default_chain": ["bind:carrier"]})
         whole["binds"] = [{**DEFAULT_BIND, **bind} for bind in whole["binds"]]
-        scripts = getattr(self, "_scripts", None)
-        whole.setdefault("script", scripts[-1][0] if scripts else "script.py")
+        whole.setdefault("script", self._scripts.last or "script.py")
         _siphon.configure(whole)
         self._config = config
 
@@ -309,11 +245,11 @@ class SmppTestHarness:
         """Says how sends of ``helper`` (``"submit_via"``, ``"deliver_to"``, ...) are answered from now on.
 
         ``outcome``: a status' name, or a vendor's as int; or ``"timeout"`` (never answered), ``"gone"`` (the connection
-        ends before the answer), ``"bind_down"``, ``"no_session"``, ``"window_full"``, ``"refused"`` (not sent). ``bind``,
-        ``session_id``, ``system_id``: only for that target. ``times``: for so many sends, before any answer that is for
-        all. ``after``: seconds until the answer comes; after the helper's timeout it is a late one. ``reply``:
-        ``message_id``; ``unsuccessful`` of submit_multi_via; ``tlvs`` of data_via and data_to; ``message_state``,
-        ``final_date`` and ``error_code`` of query_via.
+        ends before the answer), ``"bind_down"``, ``"no_session"``, ``"window_full"``, ``"refused"`` (not sent).
+        ``bind``, ``session_id``, ``system_id``: only for that target. ``times``: for so many sends, before any answer
+        that is for all. ``after``: seconds until the answer comes; after the helper's timeout it is a late one.
+        ``reply``: ``message_id``; ``unsuccessful`` of submit_multi_via; ``tlvs`` of data_via and data_to;
+        ``message_state``, ``final_date`` and ``error_code`` of query_via.
 
         Without an answer set, every send is accepted: an upstream's ids are ``msg-1``, ``msg-2``, ..., and a query says
         ENROUTE.
@@ -321,7 +257,7 @@ class SmppTestHarness:
         if helper not in HELPERS.values():
             raise ValueError(f"no send helper is called {helper!r}")
         if outcome not in OUTCOMES:
-            MockBind().reject(outcome) if outcome != "ESME_ROK" else None  # ValueError for an unknown status
+            MockPdu().reply(command_status=outcome)  # ValueError for an unknown status
         if outcome == "bind_down" and not helper.endswith("_via"):
             raise ValueError(f"{helper} has no bind that could be down")
         target = {"bind": bind, "session_id": session_id, "system_id": system_id}
@@ -580,8 +516,6 @@ class SmppTestHarness:
 
     def _register(self, event: str, session: Session) -> None:
         """The session's row in Redis, as the worker that owns it writes it."""
-        import json
-
         key = f"{_siphon.prefix()}sessions:{session.node}:{session.worker}"
         if event == "unbound":
             self._redis.execute("HDEL", key, session.session_id)
@@ -604,8 +538,6 @@ def _status(text: str) -> str | int:
 
 def _runtime_finish(loop: VirtualLoop) -> None:
     """Cancels what is still under way and lets it clean up."""
-    import asyncio
-
     for _ in range(3):
         tasks = asyncio.all_tasks(loop)
         if not tasks:

@@ -147,14 +147,14 @@ PyObject *ext_make_bind(PyObject *module, PyObject *args)
     return py_bind_new(&pdu, client_addr);
 }
 
-/* session(*, kind, session_id, system_id, client_addr, bind_type, bound_at) -> Session; of a bind the system_id is its
- * name. */
+/* session(*, kind, session_id, system_id, client_addr, bind_type, bound_at) -> Session. The system_id is
+ * bytes, as on the wire; of a bind it is its name. */
 PyObject *ext_session(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     (void)module;
     static char *names[] = {"kind", "session_id", "system_id", "client_addr", "bind_type", "bound_at", NULL};
     struct py_session_info info = {.kind = NULL};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "$sssssd:session", names, &info.kind, &info.session_id,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "$ssyssd:session", names, &info.kind, &info.session_id,
                                      &info.system_id, &info.client_addr, &info.bind_type, &info.bound_at))
         return NULL;
     if (strcmp(info.kind, "esme") != 0 && strcmp(info.kind, "bind") != 0)
