@@ -167,7 +167,7 @@ static const struct {
      "python_path, venv, handler_timeout_ms, stall_timeout_ms, drain_timeout_ms, server, binds, routing, "
      "redis, log"},
     {"workers = ;", "@:2: workers: syntax error"},
-    {"workers = 1;\nworkers = 2;", "@:3: duplicate setting name"},
+    {"workers = 1;\nworkers = 2;", "@:3: workers: duplicate setting name"},
     {"log = { level = \"loud\"; };",
      "@:2: log.level: found \"loud\", expected \"debug\", \"info\", \"warn\" or \"error\""},
     {"log = { level = 1; };", "@:2: log.level: found 1, expected \"debug\", \"info\", \"warn\" or \"error\""},
