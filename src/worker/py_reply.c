@@ -1,6 +1,8 @@
 /* PduReply: what a handler answers to a PDU. */
 #include "py_int.h"
 
+#include <limits.h>
+
 typedef struct {
     PyObject_HEAD
     uint32_t status, command_id;
@@ -155,12 +157,14 @@ PyObject *py_reply_query(const struct pdu *pdu, PyObject *args, PyObject *kwargs
 {
     static char *names[] = {"message_state", "message_id", "final_date", "error_code", NULL};
     PyObject *message_id = Py_None, *final_date = NULL;
-    int message_state, error_code = 0;
+    int message_state = INT_MIN, error_code = 0;
     const uint8_t *octets;
     size_t len = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "$i|OUi:reply_query", names, &message_state, &message_id,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|$iOUi:reply_query", names, &message_state, &message_id,
                                      &final_date, &error_code))
         return NULL;
+    if (message_state == INT_MIN)
+        return PyErr_Format(PyExc_TypeError, "reply_query() needs message_state");
     if (pdu->command_id != SMPP_query_sm)
         return PyErr_Format(PyExc_ValueError, "reply_query() answers query_sm, not %s",
                             smpp_command_name(pdu->command_id));
