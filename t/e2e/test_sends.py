@@ -1,4 +1,4 @@
-"""The send helpers beside submit_via and deliver_to's own tests: what is on the wire, what comes back, what is raised."""
+"""The send helpers: what is on the wire, what comes back, what is raised."""
 
 import pytest
 from lib import proc

@@ -34,10 +34,9 @@ async def bound(session):
 @smpp.on_pdu("submit_sm")
 async def submit(pdu, session):
     try:
-        code = compile("async def run(session):\\n" + "".join(f"    {line}\\n" for line in pdu.body.decode().split("\\n")),
-                       "remote", "exec")
+        lines = "".join(f"    {line}\\n" for line in pdu.body.decode().split("\\n"))
         space = dict(globals())
-        exec(code, space)
+        exec("async def run(session):\\n" + lines, space)
         outcome = described(await space["run"](session))
     except Exception as e:
         outcome = {"raised": [c.__name__ for c in type(e).__mro__], "text": str(e)}
