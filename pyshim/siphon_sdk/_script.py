@@ -24,11 +24,6 @@ class Scripts:
         self._paths: list[str] = []
         self._generations: list[int] = []
 
-    @property
-    def last(self) -> str | None:
-        """The file of the last one."""
-        return self._loaded[-1][0] if self._loaded else None
-
     def load_file(self, path: str | os.PathLike[str]) -> None:
         script = Path(path).resolve()
         if not script.exists():

@@ -19,10 +19,12 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import contextvars
 import json
 import os
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any, TypeVar
 
 import _siphon
@@ -42,8 +44,9 @@ __all__ = ["Reply", "SmppTestHarness", "Stuck"]
 
 Result = TypeVar("Result")
 
-DEFAULT_BIND = {"name": "carrier", "host": "198.51.100.7", "system_id": "smscd"}
-"""The one bind there is without a configuration, in the default chain."""
+_BIND = {"host": "198.51.100.7", "system_id": "smscd"}
+DEFAULT_BIND = {"name": "carrier", "response_timer_ms": 10000}
+"""The one bind without a configuration, in the default chain. It gives up before the handler's time is over."""
 
 _FAIL_STATUS = {
     "cancel_sm": "ESME_RCANCELFAIL",
@@ -61,7 +64,11 @@ class _Hooks:
         self._harness = harness
 
     def send(self, identifier: int, side: str, target: str, raw: bytes, timeout_ms: int) -> int | None:
-        return self._harness._sends.take(identifier, side, target, raw, timeout_ms)
+        try:
+            return self._harness._sends.take(identifier, side, target, raw, timeout_ms)
+        except Exception as exc:  # what the test gave to answer() does not fit
+            self._harness._broken = exc
+            return int(_siphon.GONE)
 
     def redis(self, identifier: int, command: list[bytes]) -> None:
         harness = self._harness
@@ -101,6 +108,8 @@ class SmppTestHarness:
 
     def _open(self) -> None:
         _pristine.restore()
+        self._script = "script.py"
+        self._configure(self._config)
         self._closed = False
         self.redis_away = False
         self._loop = VirtualLoop()
@@ -110,9 +119,9 @@ class SmppTestHarness:
         self._log = mock_module.MockLog()
         self._cache = mock_module.MockCache(self)
         self._scripts = Scripts(self._loop)
-        self._configure(self._config)
         self._raised: BaseException | None = None
         self._failure: BaseException | None = None
+        self._broken: BaseException | None = None
         self._traceback_lines = _runtime.traceback_lines
         _runtime.traceback_lines = self._seen  # every exception that is logged passes there
         _runtime.adopt(self._loop)
@@ -124,8 +133,7 @@ class SmppTestHarness:
         if self._closed:
             return
         try:
-            self._loop.run(None, 0)
-            _runtime_finish(self._loop)
+            _cancel_all(self._loop)
         finally:
             self._closed = True
             self._scripts.unload()
@@ -197,6 +205,7 @@ class SmppTestHarness:
         """
         self._check_open()
         self._scripts.load_file(path)
+        self._script = str(Path(path).resolve())
         self._configure(self._config)
 
     def load_source(self, source: str, name: str = "<test>") -> None:
@@ -219,8 +228,8 @@ class SmppTestHarness:
         if "binds" not in whole:
             whole["binds"] = [DEFAULT_BIND]
             whole.setdefault("routing", {"default_chain": ["bind:carrier"]})
-        whole["binds"] = [{**DEFAULT_BIND, **bind} for bind in whole["binds"]]
-        whole.setdefault("script", self._scripts.last or "script.py")
+        whole["binds"] = [{**_BIND, **bind} for bind in whole["binds"]]
+        whole.setdefault("script", self._script)
         _siphon.configure(whole)
         self._config = config
 
@@ -288,13 +297,15 @@ class SmppTestHarness:
         if self._closed:
             raise RuntimeError("this harness is closed, or another one was made since")
 
-    def _event(self, start: Callable[[], None], done: Callable[[], bool], seconds: float | None = None) -> None:
+    def _event(self, start: Callable[[], None], done: Callable[[], bool]) -> None:
         """One event: starts it within the loop, and runs until nothing can run and `done()` holds."""
         self._check_open()
         self._sends.event()
-        self._raised = self._failure = None
+        self._raised = self._failure = self._broken = None
         self._loop.call_soon(start, context=contextvars.Context())
-        self._loop.run(done, self._handler_seconds() + 1 if seconds is None else seconds)
+        self._loop.run(done, self._handler_seconds() + 1)
+        if self._broken is not None:
+            raise self._broken
         if self._failure is not None and self._raise_errors:
             raise self._failure
 
@@ -536,17 +547,17 @@ def _status(text: str) -> str | int:
     return int(text, 16) if text.startswith("0x") else text
 
 
-def _runtime_finish(loop: VirtualLoop) -> None:
-    """Cancels what is still under way and lets it clean up."""
-    for _ in range(3):
-        tasks = asyncio.all_tasks(loop)
-        if not tasks:
-            break
-        for task in tasks:
-            task.cancel()
-        loop.run(None, 1.0)
-    generators = loop.create_task(loop.shutdown_asyncgens())
-    loop.run(generators.done, 1.0)
+def _cancel_all(loop: VirtualLoop) -> None:
+    """Cancels what is still under way and lets it clean up for a second."""
+    with contextlib.suppress(Stuck):  # a task that takes no cancel is left alone
+        while tasks := asyncio.all_tasks(loop):
+            for task in tasks:
+                task.cancel()
+            loop.run(lambda tasks=tasks: all(task.done() for task in tasks), 1.0)
+            if not any(task.done() for task in tasks):
+                break
+        generators = loop.create_task(loop.shutdown_asyncgens())
+        loop.run(generators.done, 1.0)
 
 
 @atexit.register
