@@ -17,7 +17,9 @@ SOCKET_SECONDS = 0.2
 """How long, of real time, open sockets are waited for before time jumps to a timer."""
 
 _real_monotonic = time.monotonic
-_real = {name: getattr(time, name) for name in ("time", "time_ns", "monotonic", "monotonic_ns")}
+_real: dict[str, Callable[[], float]] = {
+    name: getattr(time, name) for name in ("time", "time_ns", "monotonic", "monotonic_ns")
+}
 
 
 class Stuck(RuntimeError):
@@ -40,9 +42,12 @@ class _Selector(selectors.DefaultSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """Its time passes only when nothing can run, by jumping to the next timer, and only as far as `run` is told."""
 
+    _scheduled: list[asyncio.TimerHandle]  # asyncio's own
+    _selector: _Selector
+
     def __init__(self) -> None:
-        self._now = _real_monotonic()
-        self._wall_offset = _real["time"]() - self._now
+        self._now: float = _real_monotonic()
+        self._wall_offset: float = _real["time"]() - self._now
         self._jobs = 0
         self._spins = 0
         self._done: Callable[[], bool] | None = None
@@ -59,7 +64,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """UNIX time in seconds."""
         return self._now + self._wall_offset
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = super().run_in_executor(executor, func, *args)
         self._jobs += 1
         future.add_done_callback(self._job_ended)

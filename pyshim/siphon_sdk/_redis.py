@@ -9,7 +9,8 @@ import redis
 
 from siphon_sdk._clock import VirtualLoop
 
-Reply = int | bytes | list[Any] | None
+Reply = Any
+"""None, an int, bytes, or a list of replies."""
 
 
 class FakeRedis:
@@ -17,7 +18,7 @@ class FakeRedis:
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
-        self._client = fakeredis.FakeStrictRedis(server=fakeredis.FakeServer(version=(7,)), protocol=2)
+        self._client: Any = fakeredis.FakeStrictRedis(server=fakeredis.FakeServer(version=(7,)), protocol=2)
         self._client.response_callbacks.clear()  # the replies as they are, not as redis-py dresses them
 
     def execute(self, *command: str | bytes | int) -> Reply:

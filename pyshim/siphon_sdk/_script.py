@@ -8,10 +8,10 @@ import sys
 import types
 from pathlib import Path
 
-import _siphon
 from siphon import _generation
 
 from siphon_sdk._clock import VirtualLoop
+from siphon_sdk._native import native
 
 
 class Scripts:
@@ -43,23 +43,23 @@ class Scripts:
         again = [(name, Path(name).read_bytes() if Path(name).is_file() else code) for name, code in self._loaded]
         old, self._generations = self._generations, []
         self._unload_modules()
-        _siphon.begin_load()
+        native.begin_load()
         try:
             for name, code in again:
                 self._execute(name, code)
         except BaseException:
-            _siphon.end_load(False)
+            native.end_load(False)
             self._end(self._generations)
             self._generations = old
             raise
-        _siphon.end_load(True)
+        native.end_load(True)
         self._loaded = again
         self._end(old)
 
     def unload(self) -> None:
         """What they imported from beside them is not imported any longer, and no handler is registered."""
-        _siphon.begin_load()
-        _siphon.end_load(True)
+        native.begin_load()
+        native.end_load(True)
         self._unload_modules()
         for path in self._paths:
             if path in sys.path:

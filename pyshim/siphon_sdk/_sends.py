@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import _siphon
-
 from siphon_sdk._clock import VirtualLoop
+from siphon_sdk._native import native
 
 Sent = tuple[str, dict[str, Any]]
 
@@ -25,10 +24,10 @@ HELPERS = {
 }
 
 AT_ONCE = {
-    "window_full": _siphon.WINDOW_FULL,
-    "refused": _siphon.REFUSED,
-    "bind_down": _siphon.BIND_DOWN,
-    "no_session": _siphon.NO_SESSION,
+    "window_full": native.WINDOW_FULL,
+    "refused": native.REFUSED,
+    "bind_down": native.BIND_DOWN,
+    "no_session": native.NO_SESSION,
 }
 """Outcomes of a send that never goes out."""
 
@@ -77,18 +76,18 @@ class Sends:
 
     def take(self, identifier: int, side: str, target: str, raw: bytes, timeout_ms: int) -> int | None:
         """One send: None when it is on its way, else why there is nothing to wait for (RESPONSE: no answer)."""
-        decoded = _siphon.decode(raw)
+        decoded = native.decode(raw)
         helper = HELPERS[decoded["command"], "via" if side == "bind" else "to"]
         arguments = _arguments(decoded, side, target, timeout_ms)
         self.sent.append((helper, arguments))
         self.history.append((helper, arguments))
         answer = self._find(helper, arguments)
         if side == "bind" and target in self.down:
-            return int(_siphon.BIND_DOWN)
+            return int(native.BIND_DOWN)
         if answer.outcome in AT_ONCE:
             return int(AT_ONCE[str(answer.outcome)])
         if helper == "alert_to":
-            return int(_siphon.RESPONSE)
+            return int(native.RESPONSE)
         seconds = timeout_ms / 1000 or self._response_seconds(target if side == "bind" else None)
         self._promise(identifier, raw, answer, seconds)
         return None
@@ -108,15 +107,15 @@ class Sends:
         """The outcome comes later, never from within the call that sent."""
         later = self._loop.call_later
         if answer.outcome == "timeout" or answer.after > seconds:
-            later(seconds, _siphon.outcome, identifier, _siphon.TIMEOUT, True, None)
+            later(seconds, native.outcome, identifier, native.TIMEOUT, True, None)
         if answer.outcome == "gone":
-            later(answer.after, _siphon.outcome, identifier, _siphon.GONE, True, None)
+            later(answer.after, native.outcome, identifier, native.GONE, True, None)
         elif answer.outcome != "timeout":
-            later(answer.after, _siphon.outcome, identifier, _siphon.RESPONSE, True, self._response(raw, answer))
+            later(answer.after, native.outcome, identifier, native.RESPONSE, True, self._response(raw, answer))
 
     def _response(self, raw: bytes, answer: Answer) -> bytes:
         """The peer's response, with an id of its own for what it accepts."""
-        pdu = _siphon.pdu(raw)
+        pdu = native.pdu(raw)
         reply = dict(answer.reply)
         if answer.outcome != "ESME_ROK":
             made = pdu.reply(command_status=answer.outcome)
@@ -127,7 +126,7 @@ class Sends:
                 self._ids += 1
                 reply["message_id"] = f"msg-{self._ids}"
             made = pdu.reply(**reply)
-        response: bytes = _siphon.encode_reply(raw, made)
+        response: bytes = native.encode_reply(raw, made)
         return response
 
     def _query(self, pdu: Any) -> dict[str, Any]:
@@ -145,7 +144,7 @@ class Sends:
 def _arguments(decoded: dict[str, Any], side: str, target: str, timeout_ms: int) -> dict[str, Any]:
     """The helper's keyword arguments, every one: those that were left out with what was sent for them."""
     command = decoded["command"]
-    arguments = {side: target}
+    arguments: dict[str, Any] = {side: target}
     arguments |= {name: value for name, value in decoded.items() if name not in _HEADER}
     tlvs = arguments["tlvs"]
     if command == "data_sm":

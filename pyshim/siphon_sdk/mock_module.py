@@ -5,10 +5,10 @@ from __future__ import annotations
 import types
 from typing import TYPE_CHECKING, Any
 
-import _siphon
 import siphon
 from siphon import cache, log, metrics, timer
 
+from siphon_sdk._native import native
 from siphon_sdk.smpp import MockSmpp
 
 if TYPE_CHECKING:
@@ -54,28 +54,28 @@ class MockCache:
         prefix = f"{name}:"
         for key in self.data:
             if key.startswith(prefix):
-                self._harness._redis.execute("DEL", _siphon.prefix() + key)
+                self._harness._redis.execute("DEL", native.prefix() + key)
         for key, value in (data or {}).items():
             self.put(prefix + key, value)
 
     def put(self, key: str, value: str | bytes | int, ttl: float | None = None) -> None:
         """Sets ``key`` as ``cache.set(key, value, ttl)`` does, at once."""
         expiry = () if ttl is None else ("PX", max(1, int(ttl * 1000)))
-        self._harness._redis.execute("SET", _siphon.prefix() + key, value, *expiry)
+        self._harness._redis.execute("SET", native.prefix() + key, value, *expiry)
 
     @property
     def data(self) -> dict[str, str | list[str]]:
         """Everything in the cache that is text or a list; a copy."""
         execute = self._harness._redis.execute
         found: dict[str, str | list[str]] = {}
-        for raw in execute("KEYS", _siphon.prefix() + "*") or []:  # type: ignore[union-attr]
+        for raw in execute("KEYS", native.prefix() + "*") or []:
             kind = execute("TYPE", raw)
-            key = raw.decode().removeprefix(_siphon.prefix())
+            key = raw.decode().removeprefix(native.prefix())
             if kind == b"string":
-                found[key] = execute("GET", raw).decode("utf-8", "surrogateescape")  # type: ignore[union-attr]
+                found[key] = execute("GET", raw).decode("utf-8", "surrogateescape")
             elif kind == b"list":
                 items = execute("LRANGE", raw, 0, -1)
-                found[key] = [item.decode("utf-8", "surrogateescape") for item in items]  # type: ignore[union-attr]
+                found[key] = [item.decode("utf-8", "surrogateescape") for item in items]
         return found
 
     def clear(self) -> None:
@@ -91,12 +91,12 @@ class MockRegistry:
         ``"smpp.on_session"`` with ``{"event": ...}``."""
         details = metadata or {}
         name = details.get("command") or details.get("event") or method_filter or ""
-        _siphon.register(event.removeprefix("smpp.on_"), name, fn)
+        native.register(event.removeprefix("smpp.on_"), name, fn)
 
     def clear(self) -> None:
         """Forgets them all."""
-        _siphon.begin_load()
-        _siphon.end_load(True)
+        native.begin_load()
+        native.end_load(True)
 
 
 def install() -> types.ModuleType:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import _siphon
 from _siphon import AlertNotification, Bind, BindResult, Pdu, PduReply, QueryResp, Session, SmppResp
 from siphon import smpp
+
+from siphon_sdk._native import native
 
 if TYPE_CHECKING:
     from siphon_sdk.smpp_testing import SmppTestHarness
 
-SMPP_STATUSES: frozenset[str] = frozenset(_siphon.statuses())
+SMPP_STATUSES: frozenset[str] = frozenset(native.statuses())
 """Every name of a command_status (SMPP 3.4 section 5.1.3)."""
 
 BIND_COMMANDS = {
@@ -31,7 +32,7 @@ def encode(command: str, fields: dict[str, Any], sequence_number: int = 1) -> by
 
     Raises ValueError or TypeError for what cannot be sent.
     """
-    has = _siphon.fields(command)
+    has = native.fields(command)
     fields = dict(fields)
     fields.pop("sm_length", None)  # siphon's mock takes it; it follows from short_message
     status = fields.pop("ms_availability_status", None)
@@ -45,7 +46,7 @@ def encode(command: str, fields: dict[str, Any], sequence_number: int = 1) -> by
     )
     kept = {name: value for name, value in fields.items() if name in named or value not in (None, "", b"", 0, [], {})}
     defaults = {name: 1 for name in has if name.endswith(("_ton", "_npi"))}
-    octets: bytes = _siphon.encode(command, "ESME_ROK", sequence_number, {**defaults, **kept})
+    octets: bytes = native.encode(command, "ESME_ROK", sequence_number, {**defaults, **kept})
     return octets
 
 
@@ -64,7 +65,7 @@ class MockPdu(metaclass=_Real):
     real = (Pdu,)
 
     def __new__(cls, *, command: str = "submit_sm", **fields: Any) -> Pdu:  # type: ignore[misc]
-        pdu: Pdu = _siphon.pdu(encode(command, fields))
+        pdu: Pdu = native.pdu(encode(command, fields))
         return pdu
 
 
@@ -77,7 +78,7 @@ class MockAlertNotification(metaclass=_Real):
         cls, *, source_addr: str = "", esme_addr: str = "", ms_availability_status: int | None = None, **fields: Any
     ) -> AlertNotification:
         given = {"source_addr": source_addr, "esme_addr": esme_addr, "ms_availability_status": ms_availability_status}
-        alert: AlertNotification = _siphon.pdu(encode("alert_notification", given | fields))
+        alert: AlertNotification = native.pdu(encode("alert_notification", given | fields))
         return alert
 
 
@@ -98,7 +99,7 @@ class MockBind(metaclass=_Real):
         interface_version: int = 0x34,
     ) -> Bind:
         raw = encode_bind(bind_type, system_id, password, system_type, addr_range, interface_version)
-        bind: Bind = _siphon.bind(raw, client_addr)
+        bind: Bind = native.bind(raw, client_addr)
         return bind
 
 
@@ -146,7 +147,7 @@ class MockSession(metaclass=_Real):
     ) -> Session:
         if bind_type not in BIND_COMMANDS:
             raise ValueError(f"bind_type is one of {', '.join(BIND_COMMANDS)}, not {bind_type!r}")
-        session: Session = _siphon.session(
+        session: Session = native.session(
             kind=kind,
             session_id=session_id,
             system_id=system_id.encode("latin-1"),
@@ -183,8 +184,8 @@ class MockSmppResp(metaclass=_Real):
     real = (SmppResp,)
 
     def __new__(cls, *, command_status: str = "ESME_ROK", message_id: str = "") -> SmppResp:  # type: ignore[misc]
-        raw = _siphon.encode("submit_sm_resp", command_status, 1, {"message_id": message_id})
-        response: SmppResp = _siphon.resp("submit_sm", raw)
+        raw = native.encode("submit_sm_resp", command_status, 1, {"message_id": message_id})
+        response: SmppResp = native.resp("submit_sm", raw)
         return response
 
 
@@ -208,7 +209,7 @@ class MockQueryResp(metaclass=_Real):
             "final_date": final_date,
             "error_code": error_code,
         }
-        response: QueryResp = _siphon.resp("query_sm", _siphon.encode("query_sm_resp", command_status, 1, fields))
+        response: QueryResp = native.resp("query_sm", native.encode("query_sm_resp", command_status, 1, fields))
         return response
 
 
@@ -219,7 +220,7 @@ class Reply:
     """
 
     def __init__(self, response: bytes) -> None:
-        fields = _siphon.decode(response)
+        fields = native.decode(response)
         self.command_status: str = fields["command_status"]
         self.message_id: str | None = fields.get("message_id") or None
         self.message_state: int | None = fields.get("message_state")

@@ -27,12 +27,12 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-import _siphon
 from _siphon import BindResult, Session
 from siphon import _runtime
 
 from siphon_sdk import mock_module
 from siphon_sdk._clock import Stuck, VirtualLoop
+from siphon_sdk._native import native
 from siphon_sdk._redis import Error as RedisError
 from siphon_sdk._redis import FakeRedis
 from siphon_sdk._script import Scripts
@@ -68,18 +68,18 @@ class _Hooks:
             return self._harness._sends.take(identifier, side, target, raw, timeout_ms)
         except Exception as exc:  # what the test gave to answer() does not fit
             self._harness._broken = exc
-            return int(_siphon.GONE)
+            return int(native.GONE)
 
     def redis(self, identifier: int, command: list[bytes]) -> None:
         harness = self._harness
         if harness.redis_away:
-            _siphon.redis_reply(identifier, None, "Redis is away", True)
+            native.redis_reply(identifier, None, "Redis is away", True)
             return
         try:
             value, error = harness._redis.execute(*command), None
         except RedisError as exc:
             value, error = None, str(exc)
-        harness._loop.call_soon(_siphon.redis_reply, identifier, value, error, False, context=contextvars.Context())
+        harness._loop.call_soon(native.redis_reply, identifier, value, error, False, context=contextvars.Context())
 
     def log(self, level: str, who: str | None, text: str) -> None:
         self._harness._log_line(level, who, text)
@@ -125,7 +125,7 @@ class SmppTestHarness:
         self._traceback_lines = _runtime.traceback_lines
         _runtime.traceback_lines = self._seen  # every exception that is logged passes there
         _runtime.adopt(self._loop)
-        _siphon.start(self._loop, _Hooks(self))
+        native.start(self._loop, _Hooks(self))
         mock_module._active = self
 
     def close(self) -> None:
@@ -137,7 +137,7 @@ class SmppTestHarness:
         finally:
             self._closed = True
             self._scripts.unload()
-            _siphon.stop()
+            native.stop()
             _runtime.traceback_lines = self._traceback_lines
             self._redis.close()
             self._loop.close()
@@ -188,7 +188,7 @@ class SmppTestHarness:
     @property
     def counters(self) -> dict[str, int]:
         """What smscd counts: ``receipts_duplicate``, ``handler_errors`` and so on."""
-        counters: dict[str, int] = _siphon.counters()
+        counters: dict[str, int] = native.counters()
         return counters
 
     @property
@@ -230,11 +230,11 @@ class SmppTestHarness:
             whole.setdefault("routing", {"default_chain": ["bind:carrier"]})
         whole["binds"] = [{**_BIND, **bind} for bind in whole["binds"]]
         whole.setdefault("script", self._script)
-        _siphon.configure(whole)
+        native.configure(whole)
         self._config = config
 
     def _response_seconds(self, bind: str | None) -> float:
-        configuration = _siphon.config()
+        configuration = native.config()
         groups = [configuration["server"]] if bind is None else configuration["binds"]
         group = next(group for group in groups if bind is None or group["name"] == bind)
         return float(group["response_timer_ms"] / 1000)
@@ -310,7 +310,7 @@ class SmppTestHarness:
             raise self._failure
 
     def _handler_seconds(self) -> float:
-        return float(_siphon.config()["handler_timeout_ms"] / 1000)
+        return float(native.config()["handler_timeout_ms"] / 1000)
 
     def _ask(self, call: Callable[[Callable[[Any], None]], object]) -> list[Any]:
         """Runs a call that answers through its argument. The answer in a list, empty when there is no handler."""
@@ -372,15 +372,15 @@ class SmppTestHarness:
         Rejected with ESME_RBINDFAIL without a handler. ``on_session`` handlers are run by :meth:`session_event`.
         """
         raw = encode_bind(bind_type, system_id, password, system_type, addr_range, interface_version)
-        [(status, reason)] = self._ask(lambda answer: _siphon.call_bind(raw, client_addr, answer))
-        bind = _siphon.bind(raw, client_addr)
+        [(status, reason)] = self._ask(lambda answer: native.call_bind(raw, client_addr, answer))
+        bind = native.bind(raw, client_addr)
         result: BindResult = bind.accept() if status == "ESME_ROK" else bind.reject(_status(status), reason)
         return result
 
     def _dispatch(self, command: str, session: Session, fields: dict[str, Any]) -> Reply | None:
         raw = encode(command, fields)
         fail = "ESME_RX_T_APPN" if session.kind == "bind" else _FAIL_STATUS.get(command, "ESME_RSYSERR")
-        answers = self._ask(lambda answer: _siphon.call_pdu(raw, session, fail, answer))
+        answers = self._ask(lambda answer: native.call_pdu(raw, session, fail, answer))
         return Reply(answers[0]) if answers else None
 
     def submit_sm(
@@ -493,7 +493,7 @@ class SmppTestHarness:
         """
         session = _session("bind", session_id, system_id, client_addr)
         raw = encode("alert_notification", fields)
-        self._until_idle(lambda: _siphon.call_pdu(raw, session, "ESME_RSYSERR", lambda _: None))
+        self._until_idle(lambda: native.call_pdu(raw, session, "ESME_RSYSERR", lambda _: None))
 
     def session_event(
         self,
@@ -513,7 +513,7 @@ class SmppTestHarness:
             raise ValueError(f'a session\'s event is "bound" or "unbound", not {event!r}')
         if kind == "esme":
             self._register(event, session)
-        self._until_idle(lambda: _siphon.call_session(event, session))
+        self._until_idle(lambda: native.call_session(event, session))
 
     def _until_idle(self, start: Callable[[], object]) -> None:
         """Runs what has no answer until its handlers have ended, at most as long as a handler may take."""
@@ -523,18 +523,18 @@ class SmppTestHarness:
             start()
             state["begun"] = True
 
-        self._event(begin, lambda: "begun" in state and not _siphon.busy() and not _runtime.busy())
+        self._event(begin, lambda: "begun" in state and not native.busy() and not _runtime.busy())
 
     def _register(self, event: str, session: Session) -> None:
         """The session's row in Redis, as the worker that owns it writes it."""
-        key = f"{_siphon.prefix()}sessions:{session.node}:{session.worker}"
+        key = f"{native.prefix()}sessions:{session.node}:{session.worker}"
         if event == "unbound":
             self._redis.execute("HDEL", key, session.session_id)
             return
         names = ("session_id", "system_id", "bind_type", "client_addr", "bound_at", "node", "worker")
         row = json.dumps({name: getattr(session, name) for name in names})
         self._redis.execute("HSET", key, session.session_id, row)
-        self._redis.execute("SADD", f"{_siphon.prefix()}sessions", key)
+        self._redis.execute("SADD", f"{native.prefix()}sessions", key)
 
 
 def _session(kind: str, session_id: str, system_id: str, client_addr: str) -> Session:
@@ -553,7 +553,7 @@ def _cancel_all(loop: VirtualLoop) -> None:
         while tasks := asyncio.all_tasks(loop):
             for task in tasks:
                 task.cancel()
-            loop.run(lambda tasks=tasks: all(task.done() for task in tasks), 1.0)
+            loop.run(lambda: not asyncio.all_tasks(loop), 1.0)
             if not any(task.done() for task in tasks):
                 break
         generators = loop.create_task(loop.shutdown_asyncgens())
