@@ -10,5 +10,5 @@ async def on_bind(bind):
 
 @smpp.on_pdu("submit_sm")
 async def on_submit(pdu, session):
-    pdu.source_addr, pdu.destination_addr, pdu.short_message
+    _ = pdu.source_addr, pdu.destination_addr, pdu.short_message
     return pdu.reply()

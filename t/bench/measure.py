@@ -106,7 +106,8 @@ class Server:
         named = {"master": pid} if below else {Path(f"/proc/{pid}/comm").read_text().strip(): pid}
         workers = [p for p in below if p not in redis]
         named.update({f"worker {i}": p for i, p in enumerate(workers)})
-        named.update({"redis": p for p in redis})
+        if redis:
+            named["redis"] = redis[-1]
         return named
 
     def stop(self):

@@ -356,7 +356,7 @@ def test_two_workers_share_a_bind(smscd, upstream):
     outcomes = [r["all"] for r in daemon.wait_records("outcome", 4)]
     assert all(o == [f"ESME_ROK=s{n}" for n in range(50)] for o in outcomes)
     assert len({r["pid"] for r in daemon.records("outcome")}) == 2
-    assert len(serve.log) == 200
+    proc.wait_until(lambda: len(serve.log) == 200, what="the log of the last answer")
     assert len([r for r in daemon.records("bound") if r["kind_"] == "bind"]) == 1, (
         "on_session for a bind: in one worker"
     )

@@ -18,8 +18,8 @@ GROUPS = {
     "subprocess": ["test_subprocess"],
 }
 
-# The first puts the old handler of SIGHUP back, which is the worker's own, in C, and so None to Python; the second runs a
-# loop of the same policy in another thread, and ours is one for the process.
+# The first puts the old handler of SIGHUP back, which is the worker's own, in C, and so None to Python; the second runs
+# a loop of the same policy in another thread, and ours is one for the process.
 EXCEPT = {"test_send_signal", "test_create_subprocess_with_pidfd"}
 
 SCRIPT = """

@@ -246,4 +246,4 @@ async def submit(pdu, session):
         sent += 1
     state = daemon.wait_records("state")[0]
     assert (state["tasks"], state["timers"], int(state["handled"])) == (1, 1, sent)
-    assert memory[1] < memory[0] * 1.1, memory
+    assert proc.sanitized(daemon.binary) or memory[1] < memory[0] * 1.1, memory

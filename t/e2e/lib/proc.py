@@ -3,6 +3,7 @@
 import itertools
 import os
 import socket
+import subprocess
 import time
 from pathlib import Path
 
@@ -35,6 +36,11 @@ def wait_until(condition, timeout=10.0, what="the condition"):
 
 def build_dir():
     return Path(os.environ.get("BUILD_DIR", Path(__file__).resolve().parents[3] / "build")).resolve()
+
+
+def sanitized(binary):
+    """Whether it is built with ASan, whose quarantine keeps what is freed."""
+    return "libasan" in subprocess.run(["ldd", binary], capture_output=True, text=True).stdout
 
 
 def children(pid):
