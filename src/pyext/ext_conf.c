@@ -23,9 +23,11 @@ static int fail(struct conf_load *load, const char *path, const char *expected)
     return conf_fail(load, &place, "expected %s", expected);
 }
 
+/* Cut when it is too long: it is only shown. */
 static void dotted(char *to, const char *path, const char *name)
 {
-    snprintf(to, PATH_CAP, "%s%s%s", path, *path ? "." : "", name);
+    if (snprintf(to, PATH_CAP, "%s%s%s", path, *path ? "." : "", name) >= PATH_CAP)
+        memcpy(to + PATH_CAP - 4, "...", 4);
 }
 
 /* The text of a str or an int, which belongs to *keep (new reference). NULL for anything else. */
