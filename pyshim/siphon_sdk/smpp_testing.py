@@ -141,6 +141,7 @@ class SmppTestHarness:
             _runtime.traceback_lines = self._traceback_lines
             self._redis.close()
             self._loop.close()
+            _pristine.restore()
             mock_module._active = None
 
     def reset(self) -> None:
