@@ -84,7 +84,7 @@ const struct conf_setting conf_settings[] = {
     {CONF_BIND, "connect_timeout_ms", CONF_UINT, IN_BIND(connect_timeout_ms), MS(5000)},
     {CONF_BIND, "max_msg_per_sec", CONF_UINT, IN_BIND(max_msg_per_sec), RANGE(0, 1000000)},
     {CONF_BIND, "enquire_link_timer_ms", CONF_UINT, IN_BIND(enquire_link_timer_ms), MS_OR_NEVER(30000)},
-    {CONF_BIND, "response_timer_ms", CONF_UINT, IN_BIND(response_timer_ms), MS(30000)},
+    {CONF_BIND, "response_timer_ms", CONF_UINT, IN_BIND(response_timer_ms), MS(20000)},
     {CONF_BIND, "reconnect_min_ms", CONF_UINT, IN_BIND(reconnect_min_ms), MS(1000)},
     {CONF_BIND, "reconnect_max_ms", CONF_UINT, IN_BIND(reconnect_max_ms), MS(60000)},
     {CONF_BIND, "id_match", CONF_CHOICE, IN_BIND(id_match), .choices = id_matches, .text = "exact"},
