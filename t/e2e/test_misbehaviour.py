@@ -35,7 +35,7 @@ async def submit(pdu, session):
         case "recursion":
             def f(): return f()
             f()
-        case "memory": bytearray(1 << 62)
+        case "memory": [0] * (1 << 62)
         case "never": await asyncio.Event().wait()
         case "stubborn":
             while True:
