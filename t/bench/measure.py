@@ -65,7 +65,8 @@ def pinned(command, cpu):
 
 
 class Server:
-    """A process of ours that serves until stop(); `ready` is what it writes when it does."""
+    """A process of ours that serves until stop(); `ready` tells the line that it writes when it does (None: not waited
+    for)."""
 
     def __init__(self, command, ready, cpu=None, env=None, timeout=30):
         self.output = tempfile.TemporaryFile()  # a pipe would fill
@@ -77,7 +78,7 @@ class Server:
             env={**os.environ, **(env or {})},
         )
         try:
-            self.ready_line = self._wait_for(ready, timeout)
+            self.ready_line = self._wait_for(ready, timeout) if ready else None
         except BaseException:
             self.stop()
             raise
