@@ -3,6 +3,7 @@
 #include "smpp.h"
 #include "util.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -111,6 +112,17 @@ int smpp_status_by_name(const char *name, uint32_t *status)
     if (at < 0)
         return -1;
     *status = statuses[at].value;
+    return 0;
+}
+
+int smpp_status_by_digits(const char *text, uint32_t *status)
+{
+    if (strncmp(text, "0x", 2) != 0 || strspn(text + 2, "0123456789abcdefABCDEF") != 8 || text[10])
+        return -1;
+    unsigned long value = strtoul(text + 2, NULL, 16);
+    if (value < SMPP_STATUS_VENDOR_MIN || value > SMPP_STATUS_VENDOR_MAX)
+        return -1;
+    *status = (uint32_t)value;
     return 0;
 }
 

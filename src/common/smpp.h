@@ -196,6 +196,8 @@ uint32_t smpp_command_by_name(const char *name);
 const char *smpp_status_name(uint32_t status);
 /* 0 and *status, or -1 when the name is none of the standard's. */
 int smpp_status_by_name(const char *name, uint32_t *status);
+/* The same for "0x00000400" to "0x000004FF", eight digits in either case: the vendors' statuses, which have no name. */
+int smpp_status_by_digits(const char *text, uint32_t *status);
 /* The definition, or NULL for a tag or name that the standard does not know. */
 const struct smpp_tlv_def *smpp_tlv_by_tag(uint16_t tag);
 const struct smpp_tlv_def *smpp_tlv_by_name(const char *name);

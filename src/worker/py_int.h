@@ -66,7 +66,7 @@ PyObject *py_make_session(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *py_resp_new(uint32_t request_id, const uint8_t *raw, size_t len);
 /* The name of a status, or "0x%08X". New reference. */
 PyObject *py_status_text(uint32_t status);
-/* A status given as name or vendor int. 0, or -1 with ValueError. */
+/* A status given as a name, or a vendor's as int or "0x%08X". 0, or -1 with ValueError or TypeError. */
 int py_status_from(PyObject *value, uint32_t *status);
 /* {tag: bytes}, the first of a repeated tag, and [(tag, bytes)]. New references. */
 PyObject *py_tlv_dict(const struct pdu *pdu);
@@ -90,17 +90,20 @@ int py_text_octets(const char *name, PyObject *value, const uint8_t **octets, si
 /* py_send.c, py_cache.c, py_config.c, py_loop.c: functions of the module */
 PyObject *py_send_bind(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_send_session(PyObject *module, PyObject *const *args, Py_ssize_t n);
-PyObject *py_cancel(PyObject *module, PyObject *ticket);
 PyObject *py_redis(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_redis_forget(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_config(PyObject *module, PyObject *unused);
 /* What the module has besides, where it runs: in a worker py_loop.c's functions. 0 or -1. */
 int py_module_more(PyObject *module);
 int py_loop_init(PyObject *loop);
-PyObject *py_future_new(void);
-/* Ends a future unless it is done already. Steals result. An exception: class and text. */
-void py_future_result(PyObject *future, PyObject *result);
-void py_future_fail(PyObject *future, PyObject *exception_class, const char *text);
+
+/* py_wait.h: what scripts await. py_carrier.h: what carries a handler on. */
+typedef struct wait Wait;
+typedef struct carrier Carrier;
+/* py_resume.c: goes on with the handlers whose Waits have ended. To be called when nothing of Python is on the stack. */
+void py_resume_all(void);
+/* Where it runs (py_loop.c in a worker): has py_resume_all called before the loop waits. */
+void py_resume_wanted(void);
 
 /* py_task.c: runs handlers. `done` is called exactly once: with the result (borrowed), or with NULL and an exception
  * set, which it must clear. */

@@ -418,12 +418,12 @@ static PyGetSetDef pdu_getset[] = {
 static PyMethodDef pdu_methods[] = {
     {"reply", (PyCFunction)(void (*)(void))pdu_reply, METH_FASTCALL | METH_KEYWORDS,
      "reply($self, /, *, command_status='ESME_ROK', message_id=None, tlvs=None, unsuccessful=None)\n--\n\nMakes the "
-     "answer, for the handler to return.\n\ncommand_status: a name of section 5.1.3, or an int in the vendor range "
-     "0x400-0x4FF. message_id: up to 64 characters (section 5.2.23); without one, smscd gives an accepted submit_sm "
-     "one that is unique. tlvs: optional parameters, for data_sm only. unsuccessful: (address, status) of each "
-     "destination that is refused, for submit_sm_multi only (section 4.5.2.1).\n\nRaises ValueError for an unknown "
-     "status, for what the command's response does not have and for a value that cannot be sent, TypeError for a wrong "
-     "type."},
+     "answer, for the handler to return.\n\ncommand_status: a name of section 5.1.3, or one in the vendor range "
+     "0x400-0x4FF, as an int or as a response's command_status (\"0x000004FF\"). message_id: up to 64 characters "
+     "(section 5.2.23); without one, smscd gives an accepted submit_sm one that is unique. tlvs: optional parameters, "
+     "for data_sm only. unsuccessful: (address, status) of each destination that is refused, each status written "
+     "alike, for submit_sm_multi only (section 4.5.2.1).\n\nRaises ValueError for an unknown status, for what the "
+     "command's response does not have and for a value that cannot be sent, TypeError for a wrong type."},
     {"reply_query", (PyCFunction)(void (*)(void))pdu_reply_query, METH_VARARGS | METH_KEYWORDS,
      "reply_query($self, /, *, message_state, message_id=None, final_date='', error_code=0)\n--\n\nMakes the answer to "
      "a query_sm (section 4.8.2), for the handler to return.\n\nmessage_state: 1-8 (section 5.2.28). message_id: that "

@@ -21,10 +21,12 @@ PyObject *py_status_text(uint32_t status)
 int py_status_from(PyObject *value, uint32_t *status)
 {
     if (PyUnicode_Check(value)) {
-        const char *name = PyUnicode_AsUTF8(value);
-        if (!name)
+        Py_ssize_t len;
+        const char *text = PyUnicode_AsUTF8AndSize(value, &len);
+        if (!text)
             return -1;
-        if (smpp_status_by_name(name, status) == 0)
+        bool whole = strlen(text) == (size_t)len;
+        if (whole && (smpp_status_by_name(text, status) == 0 || smpp_status_by_digits(text, status) == 0))
             return 0;
         PyErr_Format(PyExc_ValueError, "unknown SMPP status: %R", value);
         return -1;
@@ -228,9 +230,9 @@ static PyMethodDef bind_methods[] = {
      "accept($self, /)\n--\n\nLets the ESME in: for the handler to return."},
     {"reject", (PyCFunction)(void (*)(void))bind_reject, METH_VARARGS | METH_KEYWORDS,
      "reject($self, /, status='ESME_RBINDFAIL', reason='')\n--\n\nKeeps the ESME out: for the handler to "
-     "return.\n\nstatus: a name of section 5.1.3, or an int in the vendor range 0x400-0x4FF. reason: text for the log, "
-     "which the ESME does not see. Raises ValueError for an unknown status and for ESME_ROK, TypeError for another "
-     "type."},
+     "return.\n\nstatus: a name of section 5.1.3, or one in the vendor range 0x400-0x4FF, as an int or as a "
+     "response's command_status (\"0x000004FF\"). reason: text for the log, which the ESME does not see. Raises "
+     "ValueError for an unknown status and for ESME_ROK, TypeError for another type."},
     {NULL, NULL, 0, NULL},
 };
 

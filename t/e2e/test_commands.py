@@ -83,6 +83,16 @@ CASES = [
     *((COMMANDS, f"pdu.reply(command_status={name!r})", {"status": n}) for name, n in STATUSES.items()),
     (COMMANDS, "pdu.reply(command_status=0x400)", {"status": 0x400}),
     (COMMANDS, "pdu.reply(command_status=0x4FF)", {"status": 0x4FF}),
+    (COMMANDS, "pdu.reply(command_status='0x00000400')", {"status": 0x400}),
+    (COMMANDS, "pdu.reply(command_status='0x000004FF')", {"status": 0x4FF}),
+    (["query_sm"], "pdu.reply(command_status='0x000004ff')", {"status": 0x4FF}),
+    (["query_sm"], "pdu.reply(command_status=pdu.reply(command_status=0x450).command_status)", {"status": 0x450}),
+    *(
+        (["query_sm"], f"pdu.reply(command_status={text!r})", "ValueError")
+        for text in ("0x000003FF", "0x00000500", "0x00000000", "0x0000000B", "0x100000400", "0x400", "0X00000400")
+        + ("0x0000040G", "0x0000040", "00x00000400", " 0x00000400", "0x00000400 ", "0x-0000400", "1024", "0x", "")
+        + ("0x00000400\0", "ESME_RSYSERR\0")
+    ),
     (COMMANDS, "pdu.reply()", {"status": 0}),
     (COMMANDS, "pdu.reply(command_status='ESME_RTYPO')", "ValueError"),
     (COMMANDS, "pdu.reply(command_status=0x3FF)", "ValueError"),
@@ -109,6 +119,12 @@ CASES = [
         "pdu.reply(message_id='m', unsuccessful=[('1555', 'ESME_RINVDSTADR'), (pdu.destinations[0], 0x4FF)])",
         {"status": 0, "message_id": "m", "unsuccess_sme": [(1, 1, "1555", 0x0B), (5, 0, "BANK", 0x4FF)]},
     ),
+    (
+        ["submit_multi"],
+        "pdu.reply(unsuccessful=[('1555', '0x00000401')])",
+        {"status": 0, "unsuccess_sme": [(1, 1, "1555", 0x401)]},
+    ),
+    (["submit_multi"], "pdu.reply(unsuccessful=[('1555', '0x00000501')])", "ValueError"),
     (["submit_multi"], "pdu.reply(unsuccessful=[])", {"status": 0, "unsuccess_sme": []}),
     (["submit_multi"], "pdu.reply(unsuccessful=[('1555', 'ESME_RTYPO')])", "ValueError"),
     ([c for c in COMMANDS if c != "submit_multi"], "pdu.reply(unsuccessful=[('1', 'ESME_RSYSERR')])", "ValueError"),
@@ -283,3 +299,41 @@ def test_no_such_command(smscd):
     done = daemon.run("-t", "-c", daemon.conf_path)
     assert done.returncode == 1
     assert "submit_multi_sm" in done.stderr + done.stdout
+
+
+def test_a_vendors_status_is_passed_on(smscd, upstream):
+    """What a send helper gives as command_status is what reply() and bind.reject() take."""
+    remote = Remote(
+        smscd,
+        upstream,
+        script="""
+from siphon import smpp
+from e2e_record import record
+
+@smpp.on_session("bound")
+def bound(s):
+    record("bound", system_id=s.system_id)
+
+@smpp.on_bind
+async def on_bind(bind):
+    if bind.system_id == "caller":
+        return bind.accept()
+    resp = await smpp.cancel_via("eu", message_id=bind.system_id)
+    return bind.reject(resp.command_status, "as the upstream says")
+
+@smpp.on_pdu("submit_sm")
+async def submit(pdu, session):
+    resp = await smpp.submit_via("eu", short_message=pdu.short_message)
+    record("resp", status=resp.command_status)
+    return pdu.reply(command_status=resp.command_status)
+""",
+    )
+    seq = remote.esme.send("submit_sm", short_message=b"x")
+    remote.up.answer(remote.up.expect("submit_sm"), 0x4FF)
+    assert remote.esme.expect("submit_sm_resp", seq).status == 0x4FF
+    assert remote.daemon.records("resp")[0]["status"] == "0x000004FF"
+    with remote.daemon.connect() as other:
+        seq = other.send("bind_transceiver", system_id="other", password="pw", interface_version=0x34)
+        remote.up.answer(remote.up.expect("cancel_sm"), 0x42A)
+        assert other.expect("bind_transceiver_resp", seq).status == 0x42A
+    remote.daemon.log.wait("rejected with .*: as the upstream says")

@@ -3,6 +3,7 @@
 
 #include "smpp.h"
 #include "unit.h"
+#include "util.h"
 
 START_TEST(commands_both_ways)
 {
@@ -36,6 +37,21 @@ START_TEST(statuses_both_ways)
     ck_assert_ptr_null(smpp_status_name(0xffffffff));
     ck_assert_int_eq(smpp_status_by_name("ESME_RNOSUCH", &status), -1);
     ck_assert_int_eq(smpp_status_by_name("esme_rok", &status), -1);
+}
+END_TEST
+
+START_TEST(vendors_statuses_by_digits)
+{
+    static const char *const none[] = {"",           "0x",         "0x000003FF",  "0x00000500",  "0x00000000",
+                                       "0x400",      "0X00000400", "0x0000040",   "0x000000400", "0x0000040G",
+                                       "0x 0000400", "0x-0000400", "0x00000400 ", "0xFFFFFFFF",  "00x0000400"};
+    uint32_t status;
+    ck_assert_int_eq(smpp_status_by_digits("0x00000400", &status), 0);
+    ck_assert_uint_eq(status, 0x400);
+    ck_assert_int_eq(smpp_status_by_digits("0x000004fF", &status), 0);
+    ck_assert_uint_eq(status, 0x4ff);
+    for (size_t i = 0; i < ARRAY_LEN(none); i++)
+        ck_assert_msg(smpp_status_by_digits(none[i], &status) == -1, "%s", none[i]);
 }
 END_TEST
 
@@ -92,5 +108,6 @@ END_TEST
 
 int main(void)
 {
-    return UNIT_RUN("smpp", commands_both_ways, statuses_both_ways, tlvs_both_ways, states_in_all_spellings);
+    return UNIT_RUN("smpp", commands_both_ways, statuses_both_ways, vendors_statuses_by_digits, tlvs_both_ways,
+                    states_in_all_spellings);
 }

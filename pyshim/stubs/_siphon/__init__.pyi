@@ -67,8 +67,9 @@ class Bind:
     def reject(self, status: str | int = "ESME_RBINDFAIL", reason: str = "") -> BindResult:
         """Keeps the ESME out: for the handler to return.
 
-        status: a name of section 5.1.3, or an int in the vendor range 0x400-0x4FF. reason: text for the log, which the
-        ESME does not see. Raises ValueError for an unknown status and for ESME_ROK, TypeError for another type.
+        status: a name of section 5.1.3, or one in the vendor range 0x400-0x4FF, as an int or as a response's
+        command_status ("0x000004FF"). reason: text for the log, which the ESME does not see. Raises ValueError for an
+        unknown status and for ESME_ROK, TypeError for another type.
         """
 
 @final
@@ -258,10 +259,11 @@ class Pdu:
     ) -> PduReply:
         """Makes the answer, for the handler to return.
 
-        command_status: a name of section 5.1.3, or an int in the vendor range 0x400-0x4FF. message_id: up to 64
-        characters (section 5.2.23); without one, smscd gives an accepted submit_sm one that is unique. tlvs: optional
-        parameters, for data_sm only. unsuccessful: (address, status) of each destination that is refused, for
-        submit_sm_multi only (section 4.5.2.1).
+        command_status: a name of section 5.1.3, or one in the vendor range 0x400-0x4FF, as an int or as a response's
+        command_status ("0x000004FF"). message_id: up to 64 characters (section 5.2.23); without one, smscd gives an
+        accepted submit_sm one that is unique. tlvs: optional parameters, for data_sm only. unsuccessful: (address,
+        status) of each destination that is refused, each status written alike, for submit_sm_multi only (section
+        4.5.2.1).
 
         Raises ValueError for an unknown status, for what the command's response does not have and for a value that
         cannot be sent, TypeError for a wrong type.
