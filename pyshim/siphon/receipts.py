@@ -180,6 +180,11 @@ _quiet_lost = _Quiet(3, "messages not remembered")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
+def _value_of(context: dict[str, Any]) -> str:
+    """The value that says this of a message, and nothing of a receipt."""
+    return f'{{"c":{_encode(context)}}}'
+
+
 class _Entry:
     """What is known of one message: its context, the receipts not handed out, or that it is over."""
 
@@ -216,41 +221,6 @@ class _Entry:
         self.done = self.done or other.done
 
 
-def _key(bind: str, canonical: str) -> str:
-    return f"{_siphon.prefix()}receipt:{bind}:{canonical}"
-
-
-_id_match: dict[str, str] = {}
-
-
-def _rule(bind: str) -> str:
-    if bind not in _id_match:
-        for configured in smpp.binds():
-            _id_match[configured["name"]] = configured["id_match"]
-    return _id_match.get(bind, "exact")
-
-
-def _canonical(message_id: str, base: int | None) -> str:
-    """The id without regard to case and leading zeros; with a base, as the number it is."""
-    text = message_id.strip()
-    if base is not None:
-        try:
-            return f"{int(text, base):x}"
-        except ValueError:
-            pass
-    return text.lower().lstrip("0") or "0"
-
-
-def _response_key(bind: str, message_id: str) -> str:
-    rule = _rule(bind)
-    return _key(bind, _canonical(message_id, {"dec-to-hex": 10, "hex-to-dec": 16}.get(rule)))
-
-
-def _receipt_key(bind: str, message_id: str) -> str:
-    rule = _rule(bind)
-    return _key(bind, _canonical(message_id, {"dec-to-hex": 16, "hex-to-dec": 10}.get(rule)))
-
-
 def _px(ttl: float) -> int:
     if not ttl > 0:
         raise ValueError(f"ttl is in seconds, above 0, not {ttl!r}")
@@ -281,23 +251,17 @@ async def submit_via(
     is away the entry waits in the worker's memory until it is back. Raises what ``smpp.submit_via`` raises; TypeError
     or ValueError when the context is not JSON, before anything is sent.
     """
-    _encode(context)
-    _px(ttl)
-
-    def on_late(response: SmppResp | None) -> None:
-        if response is not None and response.ok:
-            _runtime.spawn(_remember_or_keep(bind, response.message_id, context, ttl, None), "receipts", hold=True)
-
+    text = _value_of(context)
+    ttl_ms = _px(ttl)
     if not fields.keys() <= _DEFAULTS.keys():
         raise TypeError(f"submit_via() has no argument {min(fields.keys() - _DEFAULTS.keys())!r}")
-    response = await smpp._submit(bind, {**_DEFAULTS, **fields}, timeout, on_late)
-    if response.ok:
-        message_id = response.message_id
-        try:
-            await _remember_or_keep(bind, message_id, context, ttl, asyncio.current_task())
-        except asyncio.CancelledError:
-            _runtime.spawn(_remember_or_keep(bind, message_id, context, ttl, None), "receipts", hold=True)
-            raise
+    response, found = await _siphon.submit_remembered(
+        fields if len(fields) == len(_DEFAULTS) else {**_DEFAULTS, **fields}, timeout, bind, text, ttl_ms, _late
+    )
+    if found is not None:
+        await _found(response, found, bind, text, ttl_ms)
+    elif response.ok and not response.message_id:
+        _quiet_no_id.say(f"bind {bind}: an upstream accepts without giving an id; its receipt cannot be known")
     return response
 
 
@@ -306,45 +270,69 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
+def _late(response: SmppResp, bind: str, text: str, ttl_ms: int) -> None:
+    """An answer that nobody awaits any longer, after a timeout or a cancel."""
+    if response.ok:
+        _runtime.spawn(_remember_or_keep(bind, response.message_id, text, ttl_ms, None), "receipts", hold=True)
+
+
+async def _found(response: SmppResp, found: str | CacheError, bind: str, text: str, ttl_ms: int) -> None:
+    """The upstream has accepted, and Redis is away or knows something of that id already."""
+    message_id = response.message_id
+    if isinstance(found, CacheError):
+        _keep(found, bind, message_id, text, ttl_ms)
+        return
+    task = asyncio.current_task()
+    try:
+        await _remember_or_keep(bind, message_id, text, ttl_ms, task, found)
+    except asyncio.CancelledError:
+        _runtime.spawn(_remember_or_keep(bind, message_id, text, ttl_ms, None), "receipts", hold=True)
+        raise
+
+
 async def remember(bind: str, message_id: str, context: dict[str, Any], ttl: float = DEFAULT_TTL) -> None:
     """Remembers ``context`` under the bind and the upstream's message_id, for who sends with ``smpp.submit_via``.
 
     A receipt that has come already is handed out when the calling task has ended. Raises CacheError.
     """
-    _encode(context)
-    await _remember(bind, message_id, context, ttl, asyncio.current_task())
+    await _remember(bind, message_id, _value_of(context), _px(ttl), asyncio.current_task())
 
 
 async def _remember(
-    bind: str, message_id: str, context: dict[str, Any], ttl: float, answered: asyncio.Task[Any] | None
+    bind: str, message_id: str, text: str, ttl_ms: int, answered: asyncio.Task[Any] | None, found: str | None = None
 ) -> None:
+    """`found`: what the caller's own SET has found there."""
     if not message_id:
         _quiet_no_id.say(f"bind {bind}: an upstream accepts without giving an id; its receipt cannot be known")
         return
-    key = _response_key(bind, message_id)
-    entry = _Entry(context, [])
-    text = entry.write()
-    previous = await _siphon.redis("SET", key, text, "NX", "GET", "PX", _px(ttl))
+    key = _siphon.receipt_key(bind, message_id, False)
+    previous = found or await _siphon.redis("SET", key, text, "NX", "GET", "PX", ttl_ms)
     if previous is None or previous == text:
         return
+    await _join(bind, key, text, ttl_ms, previous, answered)
+
+
+async def _join(bind: str, key: str, text: str, ttl_ms: int, previous: str, answered: asyncio.Task[Any] | None) -> None:
+    """A message whose receipt has come before it, or whose id the upstream has used before."""
+    entry = _Entry.read(text)
     found = _Entry.read(previous)
-    if found.receipts and found.context in (None, _Entry.read(text).context):
+    if found.receipts and found.context in (None, entry.context):
         entry.merge(found)
         await _due(key)  # first: whoever dies after the write leaves it to the sweep
-        await _write(key, entry, previous, "PX", _px(ttl))
+        await _write(key, entry, previous, "PX", ttl_ms)
         _hand_out_after(answered, bind, key)
         return
     # The upstream has used this id before: its earlier message is over, but for receipts that nobody has taken yet.
     if found.receipts:
-        await _set_aside(bind, key, previous, ttl)
-    await _siphon.redis("SET", key, text, "PX", _px(ttl))
+        await _set_aside(bind, key, previous, ttl_ms)
+    await _siphon.redis("SET", key, text, "PX", ttl_ms)
 
 
-async def _set_aside(bind: str, key: str, text: str, ttl: float) -> None:
+async def _set_aside(bind: str, key: str, text: str, ttl_ms: int) -> None:
     """What is still to be handed out of an earlier message gets a key that no message has."""
     aside = f"{key} {uuid.uuid4().hex}"
     await _due(aside)
-    await _siphon.redis("SET", aside, text, "PX", _px(ttl))
+    await _siphon.redis("SET", aside, text, "PX", ttl_ms)
     _runtime.spawn(_hand_out(bind, aside), "receipts")
 
 
@@ -363,35 +351,39 @@ def _hand_out_after(answered: asyncio.Task[Any] | None, bind: str, key: str) -> 
 
 # -- Redis away while the upstream has accepted -----------------------------------------------
 
-_unsaved: deque[tuple[str, str, dict[str, Any], float]] = deque()
+_unsaved: deque[tuple[str, str, str, float]] = deque()
 _saver: asyncio.Task[Any] | None = None
 
 
 async def _remember_or_keep(
-    bind: str, message_id: str, context: dict[str, Any], ttl: float, answered: asyncio.Task[Any] | None
+    bind: str, message_id: str, text: str, ttl_ms: int, answered: asyncio.Task[Any] | None, found: str | None = None
 ) -> None:
-    global _saver
     try:
-        await _remember(bind, message_id, context, ttl, answered)
+        await _remember(bind, message_id, text, ttl_ms, answered, found)
     except CacheError as exc:
-        if len(_unsaved) >= UNSAVED_MAX:
-            _quiet_lost.say(f"{UNSAVED_MAX} messages wait for Redis; {bind} {message_id} is not remembered")
-            return
-        if not _unsaved:
-            _siphon.log(2, f"receipts: {exc}; accepted messages are remembered in memory until Redis is back")
-        _unsaved.append((bind, message_id, context, time.time() + ttl))
-        if _saver is None or _saver.done():
-            _saver = _runtime.spawn(_save(), "receipts", hold=True)
+        _keep(exc, bind, message_id, text, ttl_ms)
+
+
+def _keep(why: CacheError, bind: str, message_id: str, text: str, ttl_ms: int) -> None:
+    global _saver
+    if len(_unsaved) >= UNSAVED_MAX:
+        _quiet_lost.say(f"{UNSAVED_MAX} messages wait for Redis; {bind} {message_id} is not remembered")
+        return
+    if not _unsaved:
+        _siphon.log(2, f"receipts: {why}; accepted messages are remembered in memory until Redis is back")
+    _unsaved.append((bind, message_id, text, time.time() + ttl_ms / 1000))
+    if _saver is None or _saver.done():
+        _saver = _runtime.spawn(_save(), "receipts", hold=True)
 
 
 async def _save() -> None:
     delay = RETRY_MIN
     saved = 0
     while _unsaved:
-        bind, message_id, context, until = _unsaved[0]
+        bind, message_id, text, until = _unsaved[0]
         try:
             if until > time.time():
-                await _remember(bind, message_id, context, until - time.time(), None)
+                await _remember(bind, message_id, text, _px(until - time.time()), None)
             _unsaved.popleft()
             saved += 1
             delay = RETRY_MIN
@@ -431,19 +423,21 @@ async def route(pdu: Pdu, session: Session, *, ttl: float = DEFAULT_TTL) -> PduR
         _quiet_no_id.say(f"bind {session.bind}: a receipt without an id is answered ESME_RX_P_APPN: {pdu!r}")
         return pdu.reply(command_status="ESME_RX_P_APPN")
     try:
-        return await _route(pdu, session.bind, _wire(pdu, fields), ttl)
+        return await _route(pdu, session.bind, fields, ttl)
     except CacheError as exc:
         _quiet_away.say(f"bind {session.bind}: {exc}; receipt {fields['id']} is to be sent again")
         return pdu.reply(command_status="ESME_RX_T_APPN")
 
 
-async def _route(pdu: Pdu, bind: str, wire: dict[str, Any], ttl: float) -> PduReply:
-    key = _receipt_key(bind, str(wire["f"]["id"]))
-    entry = _Entry(None, [wire])
-    previous = await _siphon.redis("SET", key, entry.write(), "NX", "GET", "PX", _px(ttl))
+async def _route(pdu: Pdu, bind: str, fields: smpp.ReceiptFields, ttl: float) -> PduReply:
+    key = _siphon.receipt_key(bind, fields["id"], True)
+    wire = _wire(pdu, fields)
+    previous = await _siphon.redis("GET", key)  # mostly its message is there, and nothing has to be written
     if previous is None:
-        _siphon.count("receipts_unmatched")
-        return pdu.reply()
+        previous = await _siphon.redis("SET", key, _Entry(None, [wire]).write(), "NX", "GET", "PX", _px(ttl))
+        if previous is None:
+            _siphon.count("receipts_unmatched")
+            return pdu.reply()
     found = _Entry.read(previous)
     if found.done:
         _siphon.count("receipts_duplicate")

@@ -5,7 +5,6 @@ Names of fields and statuses are those of SMPP 3.4. Times are in seconds unless 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Literal, TypeVar, overload
@@ -193,46 +192,16 @@ async def submit_via(
         "sm_default_msg_id": sm_default_msg_id,
         "tlvs": tlvs,
     }
-    return await _submit(bind, fields, timeout, None)
-
-
-async def _submit(
-    bind: str, fields: dict[str, Any], timeout: float | None, on_late: Callable[[SmppResp | None], None] | None
-) -> SmppResp:
-    """submit_via for receipts too: on_late gets an answer that comes after a timeout or a cancel (None: none ever)."""
-    response: SmppResp = await _to_bind("submit_sm", bind, fields, timeout, on_late)
+    response: SmppResp = await _siphon.send_bind("submit_sm", bind, fields, timeout)
     return response
 
 
-async def _to_bind(
-    command: str,
-    bind: str,
-    fields: dict[str, Any],
-    timeout: float | None,
-    on_late: Callable[[SmppResp | None], None] | None = None,
-) -> Any:
-    future, ticket = _siphon.send_bind(command, bind, fields, timeout, on_late)
-    try:
-        return await future
-    except asyncio.CancelledError:
-        _siphon.cancel(ticket)
-        if on_late is not None and not future.cancelled() and future.done() and future.exception() is None:
-            on_late(future.result())  # the answer had come when the cancel did
-        raise
-
-
-async def _to_session(
+def _to_session(
     command: str, session_id: str | None, system_id: str | None, fields: dict[str, Any], timeout: float | None
-) -> SmppResp:
+) -> Awaitable[SmppResp]:
     if (session_id is None) == (system_id is None):
         raise TypeError("either session_id or system_id names the target")
-    future, ticket = _siphon.send_session(command, session_id, system_id, fields, timeout)
-    try:
-        response: SmppResp = await future
-    except asyncio.CancelledError:
-        _siphon.cancel(ticket)
-        raise
-    return response
+    return _siphon.send_session(command, session_id, system_id, fields, timeout)
 
 
 async def submit_multi_via(
@@ -280,7 +249,7 @@ async def submit_multi_via(
         "sm_default_msg_id": sm_default_msg_id,
         "tlvs": tlvs,
     }
-    response: SmppResp = await _to_bind("submit_multi", bind, fields, timeout)
+    response: SmppResp = await _siphon.send_bind("submit_multi", bind, fields, timeout)
     return response
 
 
@@ -320,7 +289,7 @@ async def data_via(
         "data_coding": data_coding,
         "tlvs": tlvs,
     }
-    response: SmppResp = await _to_bind("data_sm", bind, fields, timeout)
+    response: SmppResp = await _siphon.send_bind("data_sm", bind, fields, timeout)
     return response
 
 
@@ -352,7 +321,7 @@ async def cancel_via(
         "dest_addr_npi": dest_addr_npi,
         "service_type": service_type,
     }
-    response: SmppResp = await _to_bind("cancel_sm", bind, fields, timeout)
+    response: SmppResp = await _siphon.send_bind("cancel_sm", bind, fields, timeout)
     return response
 
 
@@ -376,7 +345,7 @@ async def query_via(
         "source_addr_ton": source_addr_ton,
         "source_addr_npi": source_addr_npi,
     }
-    response: QueryResp = await _to_bind("query_sm", bind, fields, timeout)
+    response: QueryResp = await _siphon.send_bind("query_sm", bind, fields, timeout)
     return response
 
 
@@ -410,7 +379,7 @@ async def replace_via(
         "registered_delivery": registered_delivery,
         "sm_default_msg_id": sm_default_msg_id,
     }
-    response: SmppResp = await _to_bind("replace_sm", bind, fields, timeout)
+    response: SmppResp = await _siphon.send_bind("replace_sm", bind, fields, timeout)
     return response
 
 

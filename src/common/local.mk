@@ -18,6 +18,7 @@ libsmscd_common_a_SOURCES = \
 	src/common/pdu_view.c \
 	src/common/pending.c src/common/pending.h \
 	src/common/receipt.c src/common/receipt.h \
+	src/common/receipt_id.c src/common/receipt_id.h \
 	src/common/session.c src/common/session.h src/common/session_int.h \
 	src/common/session_in.c \
 	src/common/session_out.c \

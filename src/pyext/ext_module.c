@@ -42,6 +42,26 @@ static PyObject *module_stop(PyObject *module, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+/* resume(): handlers whose sends and Redis commands have ended go on. */
+static PyObject *module_resume(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    py_resume_all();
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef resume_method = {"resume", module_resume, METH_NOARGS, NULL};
+
+void py_resume_wanted(void)
+{
+    PyObject *resume = PyCFunction_New(&resume_method, NULL);
+    PyObject *handle = resume ? PyObject_CallMethod(py_asyncio_loop, "call_soon", "O", resume) : NULL;
+    if (!handle)
+        py_log_exception("resume");
+    Py_XDECREF(handle);
+    Py_XDECREF(resume);
+}
+
 static PyObject *module_statuses(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;

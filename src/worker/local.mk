@@ -13,17 +13,19 @@ libsmscd_worker_a_SOURCES = \
 	src/worker/py_carrier.c src/worker/py_carrier.h \
 	src/worker/py_config.c \
 	src/worker/py_fields.c \
-	src/worker/py_gate.c src/worker/py_gate.h \
 	src/worker/py_handlers.c \
 	src/worker/py_host.c src/worker/py_host.h src/worker/py_int.h \
 	src/worker/py_loop.c \
 	src/worker/py_module.c \
 	src/worker/py_pdu.c \
+	src/worker/py_remember.c \
 	src/worker/py_reply.c \
 	src/worker/py_resp.c \
+	src/worker/py_resume.c \
 	src/worker/py_send.c \
 	src/worker/py_task.c \
 	src/worker/py_types.c \
+	src/worker/py_wait.c src/worker/py_wait.h \
 	src/worker/sends.c src/worker/sends.h \
 	src/worker/store.c src/worker/store.h \
 	src/worker/store_url.c src/worker/store_url.h \

@@ -1,5 +1,5 @@
-/* Redis for the Python layer: one command, one future. */
-#include "py_int.h"
+/* Redis for the Python layer: one command, one Wait. */
+#include "py_wait.h"
 
 #include "log.h"
 #include "util.h"
@@ -32,12 +32,12 @@ static PyObject *reply_value(const struct store_reply *reply)
 
 static void on_reply(void *arg, const struct store_reply *reply)
 {
-    PyObject *future = arg;
+    Wait *w = arg;
     if (reply->type == STORE_ERROR || reply->type == STORE_AWAY)
-        py_future_fail(future, py_CacheError, reply->str);
+        py_wait_fail(w, py_CacheError, reply->str);
     else
-        py_future_result(future, reply_value(reply));
-    Py_DECREF(future);
+        py_wait_end(w, w->state == WAIT_PENDING ? reply_value(reply) : Py_NewRef(Py_None));
+    Py_DECREF(w);
 }
 
 /* The octets of an argument; ints are written into number. NULL with TypeError. */
@@ -90,18 +90,18 @@ static int command(PyObject *const *args, Py_ssize_t n, store_done_fn *done, voi
     return ok ? 0 : -1;
 }
 
-/* redis(*args) -> future */
+/* redis(*args) -> awaitable of the reply */
 PyObject *py_redis(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     (void)module;
-    PyObject *future = py_future_new();
-    if (!future)
+    Wait *w = py_wait_new();
+    if (!w)
         return NULL;
-    if (command(args, n, on_reply, Py_NewRef(future)) < 0) {
-        Py_DECREF(future); /* on_reply's */
-        Py_CLEAR(future);
+    if (command(args, n, on_reply, Py_NewRef((PyObject *)w)) < 0) {
+        Py_DECREF(w); /* on_reply's */
+        Py_CLEAR(w);
     }
-    return future;
+    return (PyObject *)w;
 }
 
 static void on_forgotten(void *arg, const struct store_reply *reply)

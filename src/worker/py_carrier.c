@@ -2,7 +2,7 @@
 #include "py_carrier.h"
 
 static PyTypeObject Carrier_type;
-static PyObject *loop_object, *task_class, *cancelled_error;
+static PyObject *loop_object, *task_class;
 static PyObject *name_loop, *name_blocking, *name_callbacks, *name_throw, *name_cancel, *name_must_cancel,
     *name_cancelling;
 PyObject *py_current_task;
@@ -16,13 +16,18 @@ void py_carrier_tell(Carrier *c, PyObject *result)
     PyErr_Clear();
 }
 
-static void finish(Carrier *c)
+void py_carrier_let_go(Carrier *c)
 {
     py_task_ended(c);
-    c->state = DONE;
     Py_CLEAR(c->coro);
     Py_CLEAR(c->yielded);
     Py_CLEAR(c->context);
+}
+
+static void finish(Carrier *c)
+{
+    py_carrier_let_go(c);
+    c->state = DONE;
     Py_CLEAR(c->task);
 }
 
@@ -45,8 +50,7 @@ long py_carrier_cancels(PyObject *task)
     return cancelling;
 }
 
-/* Whether the task is as it was before the handler: nobody has kept it, awaits it, or has cancelled it. */
-static bool is_untouched(const Carrier *c)
+bool py_carrier_is_untouched(const Carrier *c)
 {
     return c->kept == 0 && !py_carrier_has_callbacks(c->task) && py_carrier_cancels(c->task) == 0;
 }
@@ -54,16 +58,13 @@ static bool is_untouched(const Carrier *c)
 /* The task of a handler that has ended waits for another one. false: there are enough, or no memory. */
 static bool park_again(Carrier *c)
 {
-    Gate *gate = py_gate_new();
+    Wait *gate = py_wait_new();
     if (!gate || !py_task_park(c)) {
         PyErr_Clear();
         Py_XDECREF((PyObject *)gate);
         return false;
     }
-    py_task_ended(c);
-    Py_CLEAR(c->coro);
-    Py_CLEAR(c->yielded);
-    Py_CLEAR(c->context);
+    py_carrier_let_go(c);
     c->gate = gate;
     c->state = PARKED;
     return true;
@@ -72,8 +73,8 @@ static bool park_again(Carrier *c)
 /* The coroutine returned (value, stolen) or raised (value NULL, exception set). */
 static PySendResult carrier_ended(Carrier *c, PyObject *value, PyObject **result)
 {
-    bool cancelled = !value && PyErr_ExceptionMatches(cancelled_error);
-    bool again = value && is_untouched(c);
+    bool cancelled = !value && PyErr_ExceptionMatches(py_cancelled_error);
+    bool again = value && py_carrier_is_untouched(c);
     py_carrier_tell(c, value);
     Py_XDECREF(value);
     if (again && park_again(c)) {
@@ -82,20 +83,52 @@ static PySendResult carrier_ended(Carrier *c, PyObject *value, PyObject **result
     }
     finish(c);
     if (cancelled) {
-        PyErr_SetNone(cancelled_error);
+        PyErr_SetNone(py_cancelled_error);
         return PYGEN_ERROR;
     }
     *result = Py_NewRef(Py_None);
     return PYGEN_RETURN;
 }
 
-static bool must_cancel(PyObject *task)
+bool py_carrier_must_cancel(PyObject *task)
 {
     PyObject *flag = task ? PyObject_GetAttr(task, name_must_cancel) : NULL;
     bool set = flag == Py_True;
     Py_XDECREF(flag);
     PyErr_Clear();
     return set;
+}
+
+bool py_carrier_is_cancelled(const Carrier *c)
+{
+    return c->gate ? c->gate->state == WAIT_CANCELLED : py_carrier_must_cancel(c->task);
+}
+
+void py_carrier_wake(Carrier *c)
+{
+    if (c->gate)
+        py_wait_end(c->gate, Py_NewRef(Py_None));
+}
+
+void py_carrier_await(Carrier *c, PyObject *wait)
+{
+    Wait *w = (Wait *)wait;
+    c->state = WAITING;
+    c->yielded = wait;
+    w->carrier = (Carrier *)Py_NewRef((PyObject *)c);
+}
+
+/* What its task is to await for what the coroutine has yielded (stolen): that, or idle again until a Wait has ended. */
+static PyObject *awaited(Carrier *c, PyObject *value)
+{
+    Wait *gate = py_wait_is_open(value) ? py_wait_new() : NULL;
+    if (!gate) {
+        PyErr_Clear();
+        return value;
+    }
+    c->gate = gate;
+    py_carrier_await(c, value);
+    return Py_NewRef((PyObject *)gate);
 }
 
 static PySendResult carrier_resume(Carrier *c, PyObject *arg, PyObject **result)
@@ -111,24 +144,31 @@ static PySendResult carrier_resume(Carrier *c, PyObject *arg, PyObject **result)
     py_current_task = before;
     PyContext_Exit(c->context);
     if (r == PYGEN_NEXT) {
-        *result = value;
+        *result = awaited(c, value);
         return PYGEN_NEXT;
     }
-    if (r == PYGEN_RETURN && must_cancel(c->task)) {
+    if (r == PYGEN_RETURN && py_carrier_must_cancel(c->task)) {
         Py_CLEAR(value); /* as a task that was cancelled during its last step */
-        PyErr_SetNone(cancelled_error);
+        PyErr_SetNone(py_cancelled_error);
     }
     return carrier_ended(c, value, result);
+}
+
+/* The first step of its task, perhaps with a handler already. */
+static PySendResult idle(Carrier *c, PyObject **result)
+{
+    c->state = c->state == FRESH ? PARKED : c->state;
+    c->gate = py_wait_new();
+    *result = Py_XNewRef((PyObject *)c->gate);
+    return c->gate ? PYGEN_NEXT : PYGEN_ERROR;
 }
 
 static PySendResult carrier_send(Carrier *c, PyObject *arg, PyObject **result)
 {
     switch (c->state) {
     case FRESH:
-        c->state = PARKED;
-        c->gate = py_gate_new();
-        *result = Py_XNewRef((PyObject *)c->gate);
-        return c->gate ? PYGEN_NEXT : PYGEN_ERROR;
+    case WAITING:
+        return idle(c, result);
     case HANDED:
         c->state = RUNNING;
         Py_CLEAR(c->gate);
@@ -140,6 +180,10 @@ static PySendResult carrier_send(Carrier *c, PyObject *arg, PyObject **result)
     case PARKED:
     case DONE:
         break;
+    }
+    if (c->cancelled) {
+        PyErr_SetNone(py_cancelled_error);
+        return PYGEN_ERROR;
     }
     *result = Py_NewRef(Py_None);
     return PYGEN_RETURN;
@@ -196,7 +240,7 @@ static PyObject *throw_into_coro(Carrier *c, PyObject *args)
     PyContext_Exit(c->context);
     Py_DECREF(method);
     if (value)
-        return value; /* it goes on waiting, for this */
+        return awaited(c, value); /* it goes on waiting, for this */
     PyObject *returned = stop_iteration_value(), *result = NULL;
     PySendResult r = carrier_ended(c, returned, &result);
     if (r == PYGEN_NEXT)
@@ -222,10 +266,16 @@ static PyObject *carrier_throw(Carrier *c, PyObject *args)
         if (taken < 0)
             return NULL;
     }
+    if (c->state == WAITING) {
+        c->state = RUNNING;
+        Py_CLEAR(c->gate);
+        Py_CLEAR(((Wait *)c->yielded)->carrier); /* its outcome finds nobody; the await itself gives it up */
+        Py_CLEAR(c->yielded);
+    }
     if (c->state == RUNNING)
         return throw_into_coro(c, args);
     c->state = DONE;
-    PyErr_SetNone(cancelled_error); /* an idle task that was cancelled */
+    PyErr_SetNone(py_cancelled_error); /* an idle task that was cancelled */
     return NULL;
 }
 
@@ -291,7 +341,7 @@ static int carrier_clear(Carrier *c)
 static void carrier_dealloc(Carrier *c)
 {
     PyObject_GC_UnTrack(c);
-    if (c->state == HANDED || c->state == RUNNING)
+    if (c->state == WAITING || c->state == HANDED || c->state == RUNNING)
         py_task_ended(c);
     carrier_clear(c);
     PyObject_GC_Del(c);
@@ -346,11 +396,10 @@ Carrier *py_carrier_new(void)
 int py_carrier_init(PyObject *loop)
 {
     PyObject *asyncio = PyImport_ImportModule("asyncio");
-    if (!asyncio || py_gate_init(loop) < 0 || PyType_Ready(&Carrier_type) < 0)
+    if (!asyncio || py_wait_init(loop) < 0 || PyType_Ready(&Carrier_type) < 0)
         return -1;
     loop_object = loop;
     task_class = PyObject_GetAttrString(asyncio, "Task");
-    cancelled_error = PyObject_GetAttrString(asyncio, "CancelledError");
     name_loop = PyUnicode_InternFromString("loop");
     name_blocking = PyUnicode_InternFromString("_asyncio_future_blocking");
     name_callbacks = PyUnicode_InternFromString("_callbacks");

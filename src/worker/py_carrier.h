@@ -1,24 +1,25 @@
 /* What an idle task steps: the coroutine of a task that waits for a handler and then carries that handler's coroutine.
- * Included by py_carrier.c and py_task.c only. */
+ * Included by py_carrier.c, py_resume.c, py_task.c and py_wait.c only. */
 #ifndef SMSCD_PY_CARRIER_H
 #define SMSCD_PY_CARRIER_H
 
-#include "py_gate.h"
+#include "py_wait.h"
 
 enum carrier_state {
-    FRESH,  /* its task has not had its first step yet */
-    PARKED, /* its task waits for the gate */
-    HANDED, /* has a coroutine and what that yielded; its task has not woken yet */
-    RUNNING,
+    FRESH,   /* its task has not had its first step yet */
+    PARKED,  /* its task waits for the gate */
+    WAITING, /* has a coroutine that awaits a Wait, `yielded`; its task idles as if it were FRESH or PARKED */
+    HANDED,  /* has a coroutine and what else that yielded; its task has not woken yet */
+    RUNNING, /* its task steps the coroutine */
     DONE
 };
 
 /* The coroutine of an idle task, which becomes the carrier of a handler's coroutine. */
-typedef struct carrier {
+struct carrier {
     PyObject_HEAD
     enum carrier_state state;
     PyObject *task;
-    Gate *gate;
+    Wait *gate; /* what its task awaits while it idles; NULL before its first step, and while it runs */
     PyObject *coro, *yielded, *context;
     py_task_done_fn *done; /* NULL once called */
     void *arg;
@@ -26,7 +27,8 @@ typedef struct carrier {
     Py_ssize_t kept; /* references to the task that the handler's steps took and did not give back */
     bool timed;      /* is in the list of deadlines */
     struct carrier *prev, *next;
-} Carrier;
+    bool cancelled; /* DONE: its task is to end as cancelled */
+};
 
 /* The task whose step runs now, borrowed; NULL outside. */
 extern PyObject *py_current_task;
@@ -39,7 +41,25 @@ void py_carrier_tell(Carrier *c, PyObject *result);
 bool py_carrier_has_callbacks(PyObject *task);
 /* Task.cancelling(). */
 long py_carrier_cancels(PyObject *task);
+/* Whether the task has a cancel that its next step is to raise. */
+bool py_carrier_must_cancel(PyObject *task);
+/* Whether the task is as it was before the handler: nobody has kept it, awaits it, or has cancelled it. */
+bool py_carrier_is_untouched(const Carrier *c);
+/* Somebody has cancelled the idle task; it will be told when asyncio steps it. */
+bool py_carrier_is_cancelled(const Carrier *c);
+/* It goes on when what its coroutine has yielded, `wait`, has ended. Steals the reference. */
+void py_carrier_await(Carrier *c, PyObject *wait);
+/* Its coroutine is over; the carrier may wait for another. */
+void py_carrier_let_go(Carrier *c);
+/* Lets the task that idles at the gate step. */
+void py_carrier_wake(Carrier *c);
 
+/* py_task.c: makes the task and the context current, around a step that is not asyncio's own; the one that was current
+ * stands back meanwhile, and is current again after py_task_leave. */
+void py_task_enter(PyObject *task, PyObject *context);
+void py_task_leave(PyObject *task, PyObject *context);
+/* py_task.c: a cancel() that the handler sent to itself and that no await has taken. */
+bool py_task_cancel_pending(Carrier *c);
 /* py_task.c: the handler's coroutine has ended. */
 void py_task_ended(Carrier *c);
 /* py_task.c: takes the carrier among the idle ones; false when there are enough. */

@@ -64,6 +64,8 @@ PyObject *py_session_object(struct py_session *session); /* borrowed */
 PyObject *py_make_session(PyObject *module, PyObject *args, PyObject *kwargs);
 /* A whole response: QueryResp for query_sm_resp, else SmppResp. request_id: what it answers. */
 PyObject *py_resp_new(uint32_t request_id, const uint8_t *raw, size_t len);
+/* The message_id of a response that says ESME_ROK, borrowed; else NULL. */
+PyObject *py_resp_accepted(PyObject *resp);
 /* The name of a status, or "0x%08X". New reference. */
 PyObject *py_status_text(uint32_t status);
 /* A status given as a name, or a vendor's as int or "0x%08X". 0, or -1 with ValueError or TypeError. */
@@ -87,9 +89,11 @@ long py_octet_attribute(PyObject *object, const char *name, long otherwise);
 /* The text of a field as octets of the str itself. 0, or -1 with an exception that names it. */
 int py_text_octets(const char *name, PyObject *value, const uint8_t **octets, size_t *len);
 
-/* py_send.c, py_cache.c, py_config.c, py_loop.c: functions of the module */
+/* py_send.c, py_remember.c, py_cache.c, py_config.c, py_loop.c: functions of the module */
 PyObject *py_send_bind(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_send_session(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *py_submit_remembered(PyObject *module, PyObject *const *args, Py_ssize_t n);
+PyObject *py_receipt_key(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_redis(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_redis_forget(PyObject *module, PyObject *const *args, Py_ssize_t n);
 PyObject *py_config(PyObject *module, PyObject *unused);

@@ -25,6 +25,7 @@ static PyObject *asyncio_ready;  /* loop._ready, the deque of handles to run */
 static PyObject *name_scheduled; /* "_scheduled": asyncio replaces that list now and then */
 static PyObject *name_stopping;
 static ev_timer deadline;
+static ev_idle resume; /* active while handlers are to be resumed, so that the loop does not wait */
 static bool deadline_over, selecting;
 static PyThreadState *released;
 
@@ -59,6 +60,25 @@ static void on_ready(struct ev_loop *loop, ev_io *w, int revents)
     ready[ready_count++] = (struct ready){w->fd, revents & (EV_READ | EV_WRITE)};
 }
 
+static void on_idle(struct ev_loop *loop, ev_idle *w, int revents)
+{
+    (void)loop, (void)w, (void)revents;
+}
+
+void py_resume_wanted(void)
+{
+    ev_idle_start(py_gateway->loop, &resume);
+}
+
+/* After everything that the loop had to do has been looked at, and before what other workers want sent (forward.c). */
+static void resume_handlers(struct ev_loop *loop)
+{
+    if (ev_is_active(&resume)) {
+        ev_idle_stop(loop, &resume);
+        py_resume_all();
+    }
+}
+
 int py_loop_init(PyObject *loop)
 {
     asyncio_ready = PyObject_GetAttrString(loop, "_ready");
@@ -67,6 +87,7 @@ int py_loop_init(PyObject *loop)
     if (!asyncio_ready || !name_scheduled || !name_stopping)
         return -1;
     ev_timer_init(&deadline, on_deadline, 0, 0);
+    ev_idle_init(&resume, on_idle);
     ev_set_loop_release_cb(py_gateway->loop, release_gil, acquire_gil);
     return 0;
 }
@@ -198,6 +219,7 @@ static PyObject *loop_select(PyObject *module, PyObject *timeout)
     selecting = true;
     do {
         ev_run(loop, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
+        resume_handlers(loop);
         failed = PyErr_CheckSignals();
     } while (wait && !failed && !deadline_over && !asyncio_has_work(timer));
     selecting = false;

@@ -79,6 +79,12 @@ PyObject *py_resp_new(uint32_t request_id, const uint8_t *raw, size_t len)
     return request_id == SMPP_query_sm ? query_resp_new(&pdu) : smpp_resp_new(&pdu);
 }
 
+PyObject *py_resp_accepted(PyObject *resp)
+{
+    SmppResp *self = (SmppResp *)resp;
+    return Py_TYPE(resp) == &SmppResp_type && self->status == ESME_ROK ? self->message_id : NULL;
+}
+
 static void smpp_resp_dealloc(SmppResp *self)
 {
     Py_XDECREF(self->message_id);

@@ -1,81 +1,9 @@
-/* Sends by scripts: submit_sm to an upstream, deliver_sm to an ESME; each ends in an asyncio future. */
+/* Sends by scripts: submit_sm to an upstream, deliver_sm to an ESME; each is a Wait. */
 #include "py_int.h"
 
+#include "py_wait.h"
 #include "session.h"
 #include "util.h"
-
-/* One send. Freed when it has had its outcome, and with on_late the late one as well. */
-struct send {
-    PyObject *future;  /* NULL once it was told or given up */
-    PyObject *on_late; /* NULL: nobody asks */
-    uint32_t command_id;
-};
-
-static PyObject *name_create_future, *name_set_result, *name_set_exception, *name_done;
-
-PyObject *py_future_new(void)
-{
-    if (!name_create_future) {
-        name_create_future = PyUnicode_InternFromString("create_future");
-        name_set_result = PyUnicode_InternFromString("set_result");
-        name_set_exception = PyUnicode_InternFromString("set_exception");
-        name_done = PyUnicode_InternFromString("done");
-    }
-    return PyObject_CallMethodNoArgs(py_asyncio_loop, name_create_future);
-}
-
-static bool future_done(PyObject *future)
-{
-    PyObject *done = PyObject_CallMethodNoArgs(future, name_done);
-    bool is = done == Py_True;
-    Py_XDECREF(done);
-    return is;
-}
-
-/* Ends it with the exception that is set, which is cleared. */
-static void future_raise(PyObject *future)
-{
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyErr_NormalizeException(&type, &value, &traceback);
-    if (value && !future_done(future))
-        Py_XDECREF(PyObject_CallMethodOneArg(future, name_set_exception, value));
-    Py_XDECREF(type);
-    Py_XDECREF(value);
-    Py_XDECREF(traceback);
-}
-
-void py_future_result(PyObject *future, PyObject *result)
-{
-    if (!result)
-        future_raise(future);
-    else if (!future_done(future))
-        Py_XDECREF(PyObject_CallMethodOneArg(future, name_set_result, result));
-    Py_XDECREF(result);
-    if (PyErr_Occurred())
-        py_log_exception("future");
-}
-
-void py_future_fail(PyObject *future, PyObject *exception_class, const char *text)
-{
-    if (future_done(future))
-        return;
-    PyObject *shown = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "backslashreplace");
-    PyObject *exception = shown ? PyObject_CallOneArg(exception_class, shown) : NULL;
-    Py_XDECREF(shown);
-    if (exception)
-        Py_XDECREF(PyObject_CallMethodOneArg(future, name_set_exception, exception));
-    Py_XDECREF(exception);
-    if (PyErr_Occurred())
-        py_log_exception("future");
-}
-
-static void send_free(struct send *s)
-{
-    Py_XDECREF(s->future);
-    Py_XDECREF(s->on_late);
-    free(s);
-}
 
 /* ---- outcomes ---- */
 
@@ -126,40 +54,47 @@ static PyObject *fail_class(enum msg_outcome outcome, bool sent, bool upstream)
     return outcome_class(outcome);
 }
 
-static void tell_late(struct send *s, const uint8_t *resp, size_t len)
+/* The reference that the send has held is let go, unless a late outcome is to come. */
+static void told(Wait *w, enum msg_outcome outcome, bool sent, const uint8_t *resp, size_t len, bool upstream)
 {
-    PyObject *value = resp ? py_resp_new(s->command_id, resp, len) : Py_NewRef(Py_None);
-    PyObject *r = value ? PyObject_CallOneArg(s->on_late, value) : NULL;
-    if (!r)
-        py_log_exception("late answer");
-    Py_XDECREF(r);
-    Py_XDECREF(value);
-    send_free(s);
-}
-
-static void told(struct send *s, enum msg_outcome outcome, bool sent, const uint8_t *resp, size_t len, bool upstream)
-{
-    if (outcome == MSG_RESPONSE)
-        py_future_result(s->future, py_resp_new(s->command_id, resp, len));
-    else
-        py_future_fail(s->future, fail_class(outcome, sent, upstream), outcome_text(outcome, sent));
-    Py_CLEAR(s->future);
-    if (!s->on_late || outcome != MSG_TIMEOUT)
-        send_free(s);
+    bool late_comes = outcome == MSG_TIMEOUT && w->send.remember;
+    w->given_up = NULL;
+    if (outcome == MSG_RESPONSE) {
+        PyObject *value = py_resp_new(w->send.command_id, resp, len);
+        if (value && w->send.remember)
+            py_remember_start(w, value);
+        else
+            py_wait_end(w, value);
+    } else {
+        py_wait_fail(w, fail_class(outcome, sent, upstream), outcome_text(outcome, sent));
+    }
+    if (!late_comes)
+        Py_DECREF(w);
 }
 
 static void submit_done(void *arg, enum msg_outcome outcome, bool sent, bool late, const uint8_t *resp, size_t len)
 {
-    if (late)
-        tell_late(arg, outcome == MSG_RESPONSE ? resp : NULL, len);
-    else
-        told(arg, outcome, sent, resp, len, true);
+    Wait *w = arg;
+    if (!late) {
+        told(w, outcome, sent, resp, len, true);
+        return;
+    }
+    if (outcome == MSG_RESPONSE)
+        py_remember_late(w, py_resp_new(w->send.command_id, resp, len));
+    Py_DECREF(w);
 }
 
 static void deliver_done(void *arg, enum msg_outcome outcome, bool sent, bool late, const uint8_t *resp, size_t len)
 {
     (void)late;
     told(arg, outcome, sent, resp, len, false);
+}
+
+/* Nobody awaits it any longer: one that is queued is taken back. */
+static void take_back(Wait *w)
+{
+    if (py_gateway->ops->cancel(w->send.ticket) && !w->send.remember)
+        Py_DECREF(w);
 }
 
 /* ---- calls ---- */
@@ -180,33 +115,32 @@ static long timeout_ms(PyObject *timeout)
     return ms > 0 ? ms : 1;
 }
 
-static struct send *send_new(uint32_t command_id, PyObject *on_late)
+static Wait *send_new(uint32_t command_id)
 {
-    PyObject *future = py_future_new();
-    if (!future)
-        return NULL;
-    struct send *s = xmalloc(sizeof(*s));
-    s->future = future;
-    s->command_id = command_id;
-    s->on_late = on_late && on_late != Py_None ? Py_NewRef(on_late) : NULL;
-    return s;
+    Wait *w = py_wait_new();
+    if (w) {
+        w->send.command_id = command_id;
+        w->given_up = take_back;
+    }
+    return w;
 }
 
-/* (future, ticket). What was not taken has a future that has failed already and the ticket 0; so has an
- * alert_notification that is on its way, with a future that is done, as nothing answers it. */
-static PyObject *sent(struct send *s, uint64_t id, enum msg_outcome why, bool upstream)
+/* Takes the reference that send_new has made, and gives one to the caller. What was not taken has failed already; an
+ * alert_notification that is on its way has ended, as nothing answers it. */
+static PyObject *sent(Wait *w, uint64_t id, enum msg_outcome why, bool upstream)
 {
     uint8_t written[SMPP_HEADER_SIZE];
-    PyObject *future = Py_NewRef(s->future);
-    if (id == 0 && why == MSG_RESPONSE) {
-        pdu_put_header(written, s->command_id, ESME_ROK, 0);
-        py_future_result(future, py_resp_new(s->command_id, written, sizeof(written)));
-    } else if (id == 0) {
-        py_future_fail(future, fail_class(why, false, upstream), outcome_text(why, false));
+    w->send.ticket = id;
+    if (id)
+        return Py_NewRef((PyObject *)w); /* the other one is the send's */
+    w->given_up = NULL;
+    if (why == MSG_RESPONSE) {
+        pdu_put_header(written, w->send.command_id, ESME_ROK, 0);
+        py_wait_end(w, py_resp_new(w->send.command_id, written, sizeof(written)));
+    } else {
+        py_wait_fail(w, fail_class(why, false, upstream), outcome_text(why, false));
     }
-    if (id == 0)
-        send_free(s);
-    return Py_BuildValue("(NK)", future, (unsigned long long)id);
+    return (PyObject *)w;
 }
 
 /* The command of a send helper, by the standard's name. 0 with ValueError. */
@@ -219,33 +153,52 @@ static uint32_t command_of(PyObject *name)
     return id & SMPP_RESPONSE_BIT ? 0 : id;
 }
 
-/* send_bind(command, bind: str, fields: dict, timeout: float | None, on_late) -> (future, ticket) */
+/* remember NULL: nothing is to be remembered; else it is taken. */
+static PyObject *send_over_bind(uint32_t command, PyObject *bind_name, PyObject *fields, PyObject *timeout_seconds,
+                                struct py_remember *remember)
+{
+    const char *name = PyUnicode_AsUTF8(bind_name);
+    int bind = name ? conf_bind_index(py_gateway->conf, name) : -1;
+    long timeout = name ? timeout_ms(timeout_seconds) : -1;
+    const uint8_t *raw;
+    if (timeout >= 0 && bind < 0)
+        PyErr_Format(py_UnknownBind, "no bind %R is configured", bind_name);
+    size_t len = timeout >= 0 && bind >= 0 ? py_fields_encode(command, fields, &raw) : 0;
+    Wait *w = len ? send_new(command) : NULL;
+    if (!w) {
+        py_remember_free(remember);
+        return NULL;
+    }
+    enum msg_outcome why = MSG_BIND_DOWN;
+    w->send.remember = remember;
+    uint64_t id = py_gateway->ops->submit((unsigned)bind, raw, len, (unsigned)timeout, remember ? SESSION_SEND_LATE : 0,
+                                          submit_done, w, &why);
+    return sent(w, id, why, true);
+}
+
+/* send_bind(command, bind: str, fields: dict, timeout: float | None) -> awaitable of the response */
 PyObject *py_send_bind(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     (void)module;
-    if (n != 5 || !PyUnicode_Check(args[1]) || !PyDict_Check(args[2]))
-        return PyErr_Format(PyExc_TypeError, "send_bind(command, bind: str, fields: dict, timeout, on_late)");
+    if (n != 4 || !PyUnicode_Check(args[1]) || !PyDict_Check(args[2]))
+        return PyErr_Format(PyExc_TypeError, "send_bind(command, bind: str, fields: dict, timeout)");
     uint32_t command = command_of(args[0]);
-    const char *name = PyUnicode_AsUTF8(args[1]);
-    int bind = name ? conf_bind_index(py_gateway->conf, name) : -1;
-    long timeout = command ? timeout_ms(args[3]) : -1;
-    const uint8_t *raw;
-    if (!name || timeout < 0)
-        return NULL;
-    if (bind < 0)
-        return PyErr_Format(py_UnknownBind, "no bind %R is configured", args[1]);
-    size_t len = py_fields_encode(command, args[2], &raw);
-    struct send *s = len ? send_new(command, args[4]) : NULL;
-    if (!s)
-        return NULL;
-    enum msg_outcome why = MSG_BIND_DOWN;
-    uint64_t id = py_gateway->ops->submit((unsigned)bind, raw, len, (unsigned)timeout,
-                                          s->on_late ? SESSION_SEND_LATE : 0, submit_done, s, &why);
-    return sent(s, id, why, true);
+    return command ? send_over_bind(command, args[1], args[2], args[3], NULL) : NULL;
 }
 
-/* send_session(command, session_id: str | None, system_id: str | None, fields: dict, timeout: float | None) -> (future,
- * ticket); one of the two names the target. */
+/* submit_remembered(fields: dict, timeout: float | None, bind: str, text: str, ttl_ms: int, on_late) -> awaitable of
+ * (response, what was found in Redis): a submit_sm; see py_remember.c. */
+PyObject *py_submit_remembered(PyObject *module, PyObject *const *args, Py_ssize_t n)
+{
+    (void)module;
+    if (n != 6 || !PyDict_Check(args[0]) || !PyUnicode_Check(args[2]))
+        return PyErr_Format(PyExc_TypeError, "bind is a str, not %s", n == 6 ? Py_TYPE(args[2])->tp_name : "nothing");
+    struct py_remember *remember = py_remember_new(args + 2);
+    return remember ? send_over_bind(SMPP_submit_sm, args[2], args[0], args[1], remember) : NULL;
+}
+
+/* send_session(command, session_id: str | None, system_id: str | None, fields: dict, timeout: float | None) ->
+ * awaitable of the response; one of the two names the target. */
 PyObject *py_send_session(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     (void)module;
@@ -260,31 +213,15 @@ PyObject *py_send_session(PyObject *module, PyObject *const *args, Py_ssize_t n)
     long timeout = command && name ? timeout_ms(args[4]) : -1;
     const uint8_t *raw;
     size_t len = timeout < 0 ? 0 : py_fields_encode(command, args[3], &raw);
-    struct send *s = len ? send_new(command, NULL) : NULL;
-    if (!s) {
+    Wait *w = len ? send_new(command) : NULL;
+    if (!w) {
         Py_XDECREF(name);
         return NULL;
     }
     enum msg_outcome why = MSG_NO_SESSION;
     uint64_t id = by_session
-                      ? py_gateway->ops->send_to(target, raw, len, (unsigned)timeout, deliver_done, s, &why)
-                      : py_gateway->ops->send_to_system(target, raw, len, (unsigned)timeout, deliver_done, s, &why);
+                      ? py_gateway->ops->send_to(target, raw, len, (unsigned)timeout, deliver_done, w, &why)
+                      : py_gateway->ops->send_to_system(target, raw, len, (unsigned)timeout, deliver_done, w, &why);
     Py_DECREF(name);
-    return sent(s, id, why, false);
-}
-
-/* cancel(ticket): nobody awaits it any longer. */
-PyObject *py_cancel(PyObject *module, PyObject *ticket)
-{
-    (void)module;
-    unsigned long long id = PyLong_AsUnsignedLongLong(ticket);
-    if (PyErr_Occurred())
-        return NULL;
-    struct send *s = id ? py_gateway->ops->cancel(id) : NULL;
-    if (s) {
-        Py_CLEAR(s->future);
-        if (!s->on_late)
-            send_free(s);
-    }
-    Py_RETURN_NONE;
+    return sent(w, id, why, false);
 }

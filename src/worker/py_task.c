@@ -9,7 +9,7 @@
 
 #define PARKED_MAX 32
 
-static PyObject *loop_object, *enter_task, *leave_task, *cancelled_error, *base_context;
+static PyObject *loop_object, *enter_task, *leave_task, *base_context;
 static PyObject *name_time, *name_call_later, *name_cancel;
 static Carrier *parked[PARKED_MAX];
 static unsigned parked_count, suspended_count;
@@ -95,19 +95,16 @@ static Carrier *carrier_take(void)
 {
     while (parked_count > 0) {
         Carrier *c = parked[--parked_count];
-        if ((c->state == FRESH || c->state == PARKED) && !(c->gate && c->gate->cancelled))
+        if ((c->state == FRESH || c->state == PARKED) && !(c->gate && c->gate->state == WAIT_CANCELLED))
             return c;
         Py_DECREF(c); /* somebody cancelled all tasks */
     }
     return py_carrier_new();
 }
 
-/* A cancel() that the handler sent to itself and that no await has taken. */
-static bool cancel_pending(Carrier *c)
+bool py_task_cancel_pending(Carrier *c)
 {
-    if (c->gate ? !c->gate->cancelled : c->state != FRESH)
-        return false;
-    return py_carrier_cancels(c->task) > 0;
+    return c->gate && c->gate->state != WAIT_CANCELLED ? false : py_carrier_cancels(c->task) > 0;
 }
 
 /* After a handler that did not suspend: the task goes back, or, when the handler left a trace on it, ends like one that
@@ -120,33 +117,36 @@ static void carrier_put_back(Carrier *c, bool touched)
     }
     c->state = DONE;
     Py_CLEAR(c->task);
-    PyObject *r = c->gate ? py_gate_open(c->gate) : NULL;
-    if (!r && PyErr_Occurred())
-        py_log_exception("task");
-    Py_XDECREF(r);
+    py_carrier_wake(c);
     Py_CLEAR(c->gate);
     Py_DECREF(c);
 }
 
+static void deadline_set(Carrier *c, unsigned timeout_ms)
+{
+    if (timeout_ms == 0)
+        return;
+    c->deadline = loop_time() + timeout_ms / 1e3;
+    c->timed = true;
+    Py_INCREF(c);
+    DL_APPEND(deadlines, c);
+    deadline_arm();
+}
+
+/* Takes the reference to the carrier, coro, yielded and context. */
 static void carrier_hand_over(Carrier *c, PyObject *coro, PyObject *yielded, PyObject *context, unsigned timeout_ms)
 {
-    bool wake = c->state == PARKED;
     c->coro = coro;
-    c->yielded = yielded;
     c->context = context;
-    c->state = HANDED;
     suspended_count++;
-    if (timeout_ms) {
-        c->deadline = loop_time() + timeout_ms / 1e3;
-        c->timed = true;
-        Py_INCREF(c);
-        DL_APPEND(deadlines, c);
-        deadline_arm();
+    deadline_set(c, timeout_ms);
+    if (py_wait_is_open(yielded)) {
+        py_carrier_await(c, yielded);
+    } else {
+        c->yielded = yielded;
+        c->state = HANDED;
+        py_carrier_wake(c);
     }
-    PyObject *r = wake && c->gate ? py_gate_open(c->gate) : Py_NewRef(Py_None);
-    if (!r)
-        py_log_exception("task");
-    Py_XDECREF(r);
     Py_DECREF(c); /* its task holds it now */
 }
 
@@ -158,6 +158,21 @@ static int task_switch(PyObject *function, PyObject *task)
     PyObject *r = PyObject_Vectorcall(function, args, 2, NULL);
     Py_XDECREF(r);
     return r ? 0 : -1;
+}
+
+/* A handler that is started from within another's step must not see that one's task. */
+void py_task_enter(PyObject *task, PyObject *context)
+{
+    if ((py_current_task && task_switch(leave_task, py_current_task) < 0) || task_switch(enter_task, task) < 0 ||
+        PyContext_Enter(context) < 0)
+        Py_FatalError("asyncio's current task is not what it should be");
+}
+
+void py_task_leave(PyObject *task, PyObject *context)
+{
+    PyContext_Exit(context);
+    if (task_switch(leave_task, task) < 0 || (py_current_task && task_switch(enter_task, py_current_task) < 0))
+        Py_FatalError("asyncio's current task is not what it should be");
 }
 
 /* The call and the first step. PYGEN_NEXT: *coro goes on (owned), with *value what it waits for. */
@@ -199,10 +214,7 @@ bool py_task_run(PyObject *callable, PyObject *const *args, size_t nargs, unsign
         return false;
     }
     Py_ssize_t references = Py_REFCNT(c->task);
-    /* A handler that is started from within another's step must not see that one's task. */
-    if ((outer && task_switch(leave_task, outer) < 0) || task_switch(enter_task, c->task) < 0 ||
-        PyContext_Enter(context) < 0)
-        Py_FatalError("asyncio's current task is not what it should be");
+    py_task_enter(c->task, context);
     py_current_task = c->task;
     PySendResult r = first_step(callable, args, nargs, &coro, &value);
     py_end_if_forked();
@@ -210,9 +222,7 @@ bool py_task_run(PyObject *callable, PyObject *const *args, size_t nargs, unsign
     PyObject *type = NULL, *exception = NULL, *traceback = NULL;
     if (r == PYGEN_ERROR)
         PyErr_Fetch(&type, &exception, &traceback);
-    PyContext_Exit(context);
-    if (task_switch(leave_task, c->task) < 0 || (outer && task_switch(enter_task, outer) < 0))
-        Py_FatalError("asyncio's current task is not what it should be");
+    py_task_leave(c->task, context);
     if (r == PYGEN_NEXT) {
         c->done = done;
         c->arg = arg;
@@ -221,14 +231,14 @@ bool py_task_run(PyObject *callable, PyObject *const *args, size_t nargs, unsign
         return true;
     }
     Py_DECREF(context);
-    if (r == PYGEN_RETURN && cancel_pending(c)) {
+    if (r == PYGEN_RETURN && py_task_cancel_pending(c)) {
         Py_CLEAR(value);
-        PyErr_SetNone(cancelled_error);
+        PyErr_SetNone(py_cancelled_error);
     } else if (r == PYGEN_ERROR) {
         PyErr_Restore(type, exception, traceback);
     }
-    bool touched =
-        Py_REFCNT(c->task) != references || (c->gate && c->gate->cancelled) || py_carrier_has_callbacks(c->task);
+    bool touched = Py_REFCNT(c->task) != references || (c->gate && c->gate->state == WAIT_CANCELLED) ||
+                   py_carrier_has_callbacks(c->task);
     done(arg, value);
     PyErr_Clear();
     Py_XDECREF(value);
@@ -248,7 +258,6 @@ int py_task_init(PyObject *loop)
     PyObject *asyncio = PyImport_ImportModule("asyncio"), *tasks = PyImport_ImportModule("asyncio.tasks");
     if (!asyncio || !tasks || py_carrier_init(loop) < 0)
         return -1;
-    cancelled_error = PyObject_GetAttrString(asyncio, "CancelledError");
     enter_task = PyObject_GetAttrString(tasks, "_enter_task");
     leave_task = PyObject_GetAttrString(tasks, "_leave_task");
     base_context = PyContext_New();

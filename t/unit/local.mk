@@ -50,7 +50,7 @@ t_unit_test_session_end_LDADD = libsmscd_common.a $(CHECK_LIBS) $(LIBEV_LIBS)
 TESTS += t/unit/test_conn t/unit/test_pending t/unit/test_throttle t/unit/test_session \
 	t/unit/test_session_in t/unit/test_session_out t/unit/test_session_end
 
-check_PROGRAMS += t/unit/test_wire t/unit/test_smpp t/unit/test_pdu t/unit/test_receipt
+check_PROGRAMS += t/unit/test_wire t/unit/test_smpp t/unit/test_pdu t/unit/test_receipt t/unit/test_receipt_id
 t_unit_test_wire_SOURCES = t/unit/test_wire.c t/unit/unit.h
 t_unit_test_wire_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 t_unit_test_wire_LDADD = $(CHECK_LIBS)
@@ -63,7 +63,10 @@ t_unit_test_pdu_LDADD = libsmscd_common.a $(CHECK_LIBS)
 t_unit_test_receipt_SOURCES = t/unit/test_receipt.c t/unit/unit.h
 t_unit_test_receipt_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 t_unit_test_receipt_LDADD = libsmscd_common.a $(CHECK_LIBS)
-TESTS += t/unit/test_wire t/unit/test_smpp t/unit/test_pdu t/unit/test_receipt
+t_unit_test_receipt_id_SOURCES = t/unit/test_receipt_id.c t/unit/unit.h
+t_unit_test_receipt_id_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+t_unit_test_receipt_id_LDADD = libsmscd_common.a $(CHECK_LIBS)
+TESTS += t/unit/test_wire t/unit/test_smpp t/unit/test_pdu t/unit/test_receipt t/unit/test_receipt_id
 
 check_PROGRAMS += t/unit/test_hist
 t_unit_test_hist_SOURCES = t/unit/test_hist.c t/unit/unit.h src/tools/hist.c src/tools/hist.h src/tools/pattern.h

@@ -3,8 +3,7 @@
 Scripts import the classes from siphon.smpp. The docstrings here are those of the running objects, word for word.
 """
 
-from asyncio import Future
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Literal, final
 
 from siphon._types import Destination, ReceiptFields, Tlvs
@@ -397,9 +396,8 @@ def send_bind(
     bind: str,
     fields: dict[str, Any],
     timeout: float | None,
-    on_late: Callable[[SmppResp | None], None] | None,
     /,
-) -> tuple[Future[Any], int]: ...
+) -> Awaitable[Any]: ...
 def send_session(
     command: str,
     session_id: str | None,
@@ -407,12 +405,21 @@ def send_session(
     fields: dict[str, Any],
     timeout: float | None,
     /,
-) -> tuple[Future[SmppResp], int]: ...
+) -> Awaitable[SmppResp]: ...
+def submit_remembered(
+    fields: dict[str, Any],
+    timeout: float | None,
+    bind: str,
+    text: str,
+    ttl_ms: int,
+    on_late: Callable[[SmppResp | None, str, str, int], None],
+    /,
+) -> Awaitable[tuple[SmppResp, str | CacheError | None]]: ...
+def receipt_key(bind: str, message_id: str, of_receipt: bool, /) -> str: ...
 def make_session(
     *, session_id: str, system_id: str, client_addr: str, bind_type: str, bound_at: float, node: str, worker: int
 ) -> Session: ...
-def cancel(ticket: int, /) -> None: ...
-def redis(*args: object) -> Future[Any]: ...
+def redis(*args: object) -> Awaitable[Any]: ...
 def redis_forget(*args: object) -> None: ...
 def config() -> dict[str, Any]: ...
 def prefix() -> str: ...
