@@ -33,6 +33,8 @@ static const struct shape shapes[] = {
     /* a date has no blank, but may have colons */
     {"submit date:2026-01-01T12:00:00 done date:2026-01-01 12:00:01 stat:EXPIRED",
      {SUBMITTED = "2026-01-01T12:00:00", DONE = "2026-01-01", STAT = "EXPIRED"}},
+    {"submit date:2026-01-01 12:00:00", {SUBMITTED = "2026-01-01"}},
+    {"date:2601011200 stat:X", {STAT = "X"}},
     /* blanks around values and before colons, more than one between words */
     {"  id: 12 ab   sub : 001  submit  date:  2601011200 stat:\tDELIVRD\r\nerr: 0 ",
      {ID = "12 ab", SUB = "001", SUBMITTED = "2601011200", STAT = "DELIVRD", ERR = "0"}},
@@ -47,8 +49,18 @@ static const struct shape shapes[] = {
      {ID = "12", SUB = "001", DLVRD = "001", SUBMITTED = "2601011200", DONE = "2601011201", STAT = "DELIVRD",
       ERR = "000", TEXT = "abc"}},
     {"id:12,sub:001;stat:REJECTD, err:1", {ID = "12", SUB = "001", STAT = "REJECTD", ERR = "1"}},
+    {"id: 12sub:001", {ID = "12", SUB = "001"}},
+    {"err:a b,stat:X", {ERR = "a b", STAT = "X"}},
+    {"id:1 text:a,b;", {ID = "1", TEXT = "a,b;"}},
     /* names that end like a key, and vendors' keys between */
     {"msgid:7 id:5 resub:3 stat:REJECTD mccmnc:26201 errtext:foo bar err:1", {ID = "5", STAT = "REJECTD", ERR = "1"}},
+    {"id:1 area:2 stat:X zone:3 err:4 Area:5", {ID = "1", STAT = "X", ERR = "4"}},
+    {"id:1 ZONE:2 stat:X op_name:3 err:4 op-name:5", {ID = "1", STAT = "X", ERR = "4"}},
+    {"id:1 mnc0:2 stat:X mnc9:3", {ID = "1", STAT = "X"}},
+    {"id:1 stat:grid:9", {ID = "1", STAT = "grid:9"}},
+    /* a name begins with a letter */
+    {"err:Absent at 12:30 stat:X", {ERR = "Absent at 12:30", STAT = "X"}},
+    {"id:1 {7:2 @7:3 stat:X", {ID = "1 {7:2 @7:3", STAT = "X"}},
     {"smsc_id:7 stat:DELIVRD", {STAT = "DELIVRD"}},
     {"id:grid:9 stat:X", {ID = "grid:9", STAT = "X"}},
     {"id:urn:x:1 stat:X", {ID = "urn:x:1", STAT = "X"}},
