@@ -19,8 +19,9 @@ from typing import Any
 
 import _siphon
 
-from siphon import _generation, _loop
+from siphon import _compile, _generation, _loop
 
+_LEVEL_WARN = 2
 _LEVEL_ERROR = 3
 
 _loop_object: asyncio.SelectorEventLoop
@@ -39,6 +40,7 @@ def start(paths: list[str], venv: str) -> asyncio.SelectorEventLoop:
         _add_venv(venv)
     for path in reversed([os.path.dirname(_siphon.script()), *paths]):
         sys.path.insert(0, path)
+    _compile.install()
     loop = _loop.new_event_loop()
     adopt(loop)
     asyncio.set_event_loop(loop)
@@ -79,10 +81,11 @@ def _take_modules(directory: str) -> dict[str, types.ModuleType]:
     return taken
 
 
-def load() -> None:
+def load(compiled: int = -1) -> None:
     """Loads the script into a fresh namespace; only when that worked do its handlers replace the old ones.
 
     Tasks and timers that the old one started while it was loaded end then; handlers under way go on.
+    compiled: a descriptor with what `_compile.write` made of the script; -1: it is compiled here.
     """
     global _generation_in_force
     script = os.path.abspath(_siphon.script())
@@ -90,6 +93,7 @@ def load() -> None:
     old = {} if _is_package_directory(directory) else _take_modules(directory)
     importlib.invalidate_caches()
     linecache.checkcache()
+    made_before = _compile.use(_read(compiled) if compiled >= 0 else {})
     _siphon.begin_load()
     try:
         generation = _generation.run(_loop_object, _execute, script)
@@ -98,10 +102,12 @@ def load() -> None:
         if not _is_package_directory(directory):
             _take_modules(directory)
         sys.modules.update(old)
+        _compile.use_again(made_before)
         raise
     _siphon.end_load(True)
     _generation.end(_loop_object, _generation_in_force)
     _generation_in_force = generation
+    old.clear()
     gc.collect()  # the old namespace is full of cycles
 
 
@@ -110,9 +116,19 @@ def _is_package_directory(directory: str) -> bool:
     return _beside(sys.modules["siphon"], directory) or _beside(sys.modules["asyncio"], directory)
 
 
+def _read(compiled: int) -> dict[str, Any]:
+    try:
+        return _compile.read(compiled)
+    except Exception as exc:
+        _siphon.log(_LEVEL_WARN, f"the script is compiled in this worker: its byte code cannot be read: {exc!r}")
+        return {}
+
+
 def _execute(script: str) -> None:
-    with open(script, "rb") as file:
-        code = compile(file.read(), script, "exec", dont_inherit=True)
+    code = _compile.take(script)
+    if code is None:
+        with open(script, "rb") as file:
+            code = compile(file.read(), script, "exec", dont_inherit=True)
     name = os.path.splitext(os.path.basename(script))[0]
     module = types.ModuleType(name)
     module.__file__ = script

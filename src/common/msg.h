@@ -11,7 +11,7 @@
  *
  * master -> worker
  * - ADOPT C, session, fd, body: address text of the peer. An accepted connection.
- * - RELOAD C, id. Load the script anew; answer RELOADED.
+ * - RELOAD C, id, fd: the script's byte code, or none. Load the script anew; answer RELOADED, unless id is 0.
  * - DRAIN C, body: u32 timeout_ms. End what is in hand, unbind, exit 0.
  * - LOG_REOPEN C.
  * - SESSION_GRANT D, session, body: u32 command_status. The answer to SESSION_BIND.
@@ -25,6 +25,7 @@
  * worker -> master
  * - READY C, body: u8 ok, error text. Started, or why not.
  * - RELOADED C, id, body: u8 ok, error text.
+ * - COMPILE C. It was told to load its script anew, and asks for a RELOAD of its own.
  * - SESSION_BIND D, session, body: u8 bind_type, system_id text. Asks for the grant.
  * - SESSION_GONE D, session. Closed, bound or not; sent for every ADOPT.
  * - SUBMIT D, id, body: u32 bind index, u32 timeout_ms, u8 flags (SESSION_SEND_*), raw request.
@@ -47,6 +48,7 @@
     X(SEND_TO)                                                                                                         \
     X(READY)                                                                                                           \
     X(RELOADED)                                                                                                        \
+    X(COMPILE)                                                                                                         \
     X(SESSION_BIND)                                                                                                    \
     X(SESSION_GONE)                                                                                                    \
     X(SUBMIT)                                                                                                          \
@@ -67,7 +69,7 @@ struct msg {
     uint64_t id, session;
     const uint8_t *body;
     size_t len;
-    int fd; /* ADOPT: the descriptor; -1 otherwise. The message owns it: a handler that takes it sets it to -1. */
+    int fd; /* ADOPT, RELOAD; -1: none. The message owns it: a handler that takes it sets it to -1. */
 };
 
 /* How a send through the gateway ended: session_outcome's, and what only a gateway can say. On the wire as u8. */

@@ -13,6 +13,7 @@ const struct chan_ops dispatch_ops = {
         {
             [MSG_READY] = proc_on_ready,
             [MSG_RELOADED] = reload_on_reloaded,
+            [MSG_COMPILE] = reload_on_compile,
             [MSG_SESSION_BIND] = registry_on_session_bind,
             [MSG_SESSION_GONE] = registry_on_session_gone,
             [MSG_SUBMIT] = request_on_submit,

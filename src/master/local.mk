@@ -5,6 +5,8 @@ smscd_SOURCES = \
 	src/master/admin_report.c src/master/admin_report.h \
 	src/master/bind.c src/master/bind.h src/master/bind_int.h \
 	src/master/bind_conn.c \
+	src/master/child.c src/master/child.h \
+	src/master/compiler.c src/master/compiler.h \
 	src/master/deliver.c src/master/deliver.h \
 	src/master/dispatch.c src/master/dispatch.h \
 	src/master/listener.c src/master/listener.h \

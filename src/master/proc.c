@@ -6,10 +6,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "dispatch.h"
 #include "log.h"
 #include "pick.h"
@@ -157,75 +157,34 @@ void proc_on_closed(struct chan *chan, void *owner)
         p->state = PROC_ENDING;
 }
 
-static int compare_fds(const void *a, const void *b)
-{
-    return *(const int *)a - *(const int *)b;
-}
+struct start {
+    const struct proc *p;
+    const struct chan_pair *pair;
+};
 
-/* All but standard input, output and error, the log, and the worker's two channels. */
-static void close_inherited(int control_fd, int data_fd)
+static void __attribute__((noreturn)) run_child(const void *arg)
 {
-    int keep[] = {log_fd(), control_fd, data_fd};
-    qsort(keep, ARRAY_LEN(keep), sizeof(keep[0]), compare_fds);
-    unsigned from = STDERR_FILENO + 1;
-    for (size_t i = 0; i < ARRAY_LEN(keep); i++) {
-        if (keep[i] < (int)from)
-            continue;
-        if ((unsigned)keep[i] > from)
-            close_range(from, (unsigned)keep[i] - 1, 0);
-        from = (unsigned)keep[i] + 1;
-    }
-    close_range(from, ~0U, 0);
-}
-
-/* Until the worker says otherwise: what a terminal or an operator sends to all is not for it to die of. */
-static void reset_signals(const sigset_t *mask)
-{
-    for (int sig = 1; sig < NSIG; sig++)
-        signal(sig, SIG_DFL);
-    const int ignored[] = {SIGINT, SIGHUP, SIGUSR1, SIGPIPE};
-    for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
-        signal(ignored[i], SIG_IGN);
-    sigprocmask(SIG_SETMASK, mask, NULL);
-}
-
-static void __attribute__((noreturn))
-run_child(const struct proc *p, const struct chan_pair *pair, pid_t master_pid, const sigset_t *mask)
-{
-    char name[32];
-    reset_signals(mask);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != master_pid)
-        _exit(1);
-    close_inherited(pair->control[1], pair->data[1]);
-    snprintf(name, sizeof(name), p->index < 10 ? "smscd: worker %u" : "smscd:worker%u", p->index); /* 15 octets */
-    prctl(PR_SET_NAME, name);
+    const struct start *start = arg;
+    const struct proc *p = start->p;
     log_set_process(who(p));
     struct worker_args args = {.conf = p->m->conf,
                                .index = p->index,
                                .generation = p->generation,
                                .node = p->m->node,
-                               .control_fd = pair->control[1],
-                               .data_fd = pair->data[1],
+                               .control_fd = start->pair->control[1],
+                               .data_fd = start->pair->data[1],
                                .stats = p->stats,
                                .redis_url = p->m->redis_url};
     worker_main(&args);
 }
 
-/* The child gets no signal before it has its own handlers: libev's would wake the master's loop. */
-static pid_t fork_child(struct proc *p, const struct chan_pair *pair)
+static pid_t fork_child(const struct proc *p, const struct chan_pair *pair)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-    pid_t master_pid = getpid();
-    pid_t pid = fork();
-    if (pid == 0)
-        run_child(p, pair, master_pid, &before);
-    int error = errno;
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    errno = error;
-    return pid;
+    char name[32];
+    const struct start start = {p, pair};
+    const int keep[] = {pair->control[1], pair->data[1]};
+    snprintf(name, sizeof(name), p->index < 10 ? "smscd: worker %u" : "smscd:worker%u", p->index); /* 15 octets */
+    return child_fork(name, keep, ARRAY_LEN(keep), run_child, &start);
 }
 
 static int start_failed(struct proc *p, const char *what)
@@ -256,7 +215,7 @@ int proc_start(struct proc *p)
         return start_failed(p, "fork");
     }
     p->pid = pid;
-    p->reaped = p->was_ready = p->lagging = false;
+    p->reaped = p->was_ready = p->lagging = p->asked = p->served = false;
     free(p->error);
     p->error = NULL;
     p->chan = chan_new(p->m->io, pair.control[0], pair.data[0], &dispatch_ops, p);

@@ -30,13 +30,14 @@ struct proc {
     struct stats_block *stats;
     uint64_t started_ms, ready_ms;
     unsigned failed_starts; /* in a row */
-    bool was_ready, lagging, reaped, reloading;
-    int status;                  /* of waitpid, when reaped */
-    char *error;                 /* why it did not start */
-    unsigned sessions;           /* adopted and not gone: registry */
-    struct request *requests;    /* it waits for: requests */
-    struct request *forwards;    /* it owes an answer to: requests */
-    struct delivery *deliveries; /* it has in hand, oldest first: deliver */
+    bool was_ready, lagging, reaped;
+    bool reloading, asked, served; /* reload: owes a RELOADED; wants a RELOAD of its own, in the run under way */
+    int status;                    /* of waitpid, when reaped */
+    char *error;                   /* why it did not start */
+    unsigned sessions;             /* adopted and not gone: registry */
+    struct request *requests;      /* it waits for: requests */
+    struct request *forwards;      /* it owes an answer to: requests */
+    struct delivery *deliveries;   /* it has in hand, oldest first: deliver */
     unsigned request_count, forward_count, delivery_count;
     ev_child child;
     ev_timer timer;

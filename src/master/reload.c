@@ -1,12 +1,15 @@
-/* Reload: a bad configuration changes nothing; a good one is compared with what is in force, then each worker loads
- * the script. What they answer is put together and told to the log and to whoever asked. */
+/* Reload: a bad configuration changes nothing; a good one is compared with what is in force, then the script is
+ * compiled once and each worker loads it. What they answer is put together and told to the log and to whoever asked. A
+ * worker that got the signal itself has the script compiled for it alone. */
 #include "reload.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
+#include "compiler.h"
 #include "log.h"
 #include "proc.h"
 #include "util.h"
@@ -20,9 +23,12 @@ struct waiter {
 
 struct reload {
     struct master *m;
+    struct compiler *compiler;
     uint64_t id;
     unsigned waiting, loaded, failed;
-    bool running, again;
+    bool running, compiling;
+    bool whole;  /* this run is for all workers, else for those that asked */
+    bool again;  /* a whole one follows */
     char *error; /* the first */
     struct waiter *waiters;
     struct io_task task; /* tells the end of a run at the end of the turn */
@@ -106,13 +112,6 @@ static void warn_of_changes(const struct conf *old, const struct conf *new)
         log_warn("reload", "changed, and in force only after a restart: %s", names);
 }
 
-struct reload *reload_new(struct master *m)
-{
-    struct reload *r = xcalloc(1, sizeof(*r));
-    r->m = m;
-    return r;
-}
-
 static void tell_waiters(struct reload *r, bool ok, const char *text)
 {
     struct waiter *w, *tmp;
@@ -132,6 +131,7 @@ void reload_free(struct reload **reload)
     if (!r)
         return;
     io_run_cancel(&r->task);
+    compiler_free(&r->compiler);
     while (r->waiters) {
         struct waiter *w = r->waiters;
         LL_DELETE(r->waiters, w);
@@ -144,9 +144,8 @@ void reload_free(struct reload **reload)
 
 static void begin(struct reload *r);
 
-static void finish(struct io_task *task)
+static void report(struct reload *r)
 {
-    struct reload *r = CONTAINER_OF(task, struct reload, task);
     char text[4096];
     bool ok = !r->error;
     if (ok)
@@ -157,47 +156,110 @@ static void finish(struct io_task *task)
     else
         snprintf(text, sizeof(text), "nothing is changed: %s", r->error);
     log_line(ok ? LOG_INFO_ : LOG_ERROR_, "reload", "%s", text);
-    r->running = false;
     tell_waiters(r, ok, text);
-    if (r->again)
+}
+
+static bool asked_again(const struct reload *r)
+{
+    for (unsigned i = 0; i < r->m->conf->workers; i++)
+        if (r->m->procs[i].asked)
+            return true;
+    return r->again;
+}
+
+static void finish(struct io_task *task)
+{
+    struct reload *r = CONTAINER_OF(task, struct reload, task);
+    r->running = false;
+    if (r->whole)
+        report(r);
+    if (!r->running && asked_again(r))
         begin(r);
 }
 
 static void check_finished(struct reload *r)
 {
-    if (r->running && r->waiting == 0)
+    if (r->running && !r->compiling && r->waiting == 0)
         io_run(r->m->io, &r->task);
 }
 
-static void tell_workers(struct reload *r)
+/* fd -1: the worker compiles. */
+static bool tell_worker(const struct proc *p, uint64_t id, int fd)
+{
+    int own = fd == -1 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return p->state == PROC_READY && chan_control(p->chan, MSG_RELOAD, id, 0, NULL, 0, own);
+}
+
+static void tell_workers(struct reload *r, int fd)
 {
     r->id++;
     for (unsigned i = 0; i < r->m->conf->workers; i++) {
         struct proc *p = &r->m->procs[i];
-        p->reloading = p->state == PROC_READY && chan_control(p->chan, MSG_RELOAD, r->id, 0, NULL, 0, -1);
+        if (!r->whole && p->served)
+            tell_worker(p, 0, fd);
+        if (!r->whole)
+            continue;
+        p->reloading = tell_worker(p, r->id, fd);
         r->waiting += p->reloading;
     }
 }
 
-static void begin(struct reload *r)
+static void on_compiled(void *arg, int fd, const char *error)
+{
+    struct reload *r = arg;
+    r->compiling = false;
+    if (!error)
+        tell_workers(r, fd);
+    else if (r->whole)
+        r->error = xstrdup(error);
+    else
+        log_error("reload", "nothing is changed: %s", error);
+    check_finished(r);
+}
+
+struct reload *reload_new(struct master *m)
+{
+    struct reload *r = xcalloc(1, sizeof(*r));
+    r->m = m;
+    r->task.run = finish;
+    r->compiler = compiler_new(m, on_compiled, r);
+    return r;
+}
+
+/* Whether there is a configuration under which to go on. */
+static bool check_configuration(struct reload *r)
 {
     struct waiter *w;
-    struct conf *conf;
-    free(r->error);
-    r->error = NULL;
-    r->task.run = finish;
-    r->running = true;
-    r->again = false;
-    r->waiting = r->loaded = r->failed = 0;
     LL_FOREACH (r->waiters, w)
         w->now = true;
-    conf = conf_load(r->m->conf->path, &r->error);
-    if (conf) {
-        warn_of_changes(r->m->conf, conf);
-        conf_free(&conf);
-        tell_workers(r);
+    struct conf *conf = conf_load(r->m->conf->path, &r->error);
+    if (!conf)
+        return false;
+    warn_of_changes(r->m->conf, conf);
+    conf_free(&conf);
+    return true;
+}
+
+/* A worker that asks is served by a whole run, too. */
+static void begin(struct reload *r)
+{
+    free(r->error);
+    r->error = NULL;
+    r->running = true;
+    r->whole = r->again;
+    r->again = false;
+    r->waiting = r->loaded = r->failed = 0;
+    if (r->whole && !check_configuration(r)) {
+        check_finished(r);
+        return;
     }
-    check_finished(r);
+    for (unsigned i = 0; i < r->m->conf->workers; i++) {
+        struct proc *p = &r->m->procs[i];
+        p->served = p->asked;
+        p->asked = false;
+    }
+    r->compiling = true;
+    compiler_start(r->compiler);
 }
 
 void reload_start(struct reload *r, reload_done_fn *done, void *arg)
@@ -208,9 +270,8 @@ void reload_start(struct reload *r, reload_done_fn *done, void *arg)
         w->arg = arg;
         LL_PREPEND(r->waiters, w);
     }
-    if (r->running)
-        r->again = true;
-    else
+    r->again = true;
+    if (!r->running)
         begin(r);
 }
 
@@ -241,7 +302,7 @@ void reload_on_reloaded(void *owner, struct msg *msg)
     struct wire w = wire_of(msg->body, msg->len);
     bool ok = wire_get_u8(&w) == 1;
     if (!p->reloading || msg->id != r->id)
-        return; /* it had a SIGHUP of its own */
+        return;
     p->reloading = false;
     r->waiting--;
     if (ok)
@@ -251,4 +312,13 @@ void reload_on_reloaded(void *owner, struct msg *msg)
     if (!ok && !r->error)
         r->error = xasprintf("worker %u: %.*s", p->index, (int)wire_left(&w), (const char *)w.p);
     check_finished(r);
+}
+
+void reload_on_compile(void *owner, struct msg *msg)
+{
+    (void)msg;
+    struct proc *p = owner;
+    p->asked = true;
+    if (!p->m->reload->running)
+        begin(p->m->reload);
 }

@@ -1,4 +1,5 @@
-/* SIGHUP and `smscctl reload`: the configuration is read and compared, the script loaded anew in every worker. */
+/* SIGHUP and `smscctl reload`: the configuration is read and compared, the script compiled once and loaded anew in
+ * every worker; a worker's own wish for that. */
 #ifndef SMSCD_RELOAD_H
 #define SMSCD_RELOAD_H
 
@@ -18,5 +19,6 @@ void reload_forget(struct reload *reload, void *arg);
 void reload_worker_gone(struct reload *reload, struct proc *p);
 
 void reload_on_reloaded(void *owner, struct msg *msg);
+void reload_on_compile(void *owner, struct msg *msg);
 
 #endif

@@ -31,10 +31,12 @@ static void package_directory(char *to, size_t cap)
     snprintf(to, cap, "%s", access(marker, F_OK) == 0 ? SMSCD_SRCDIR "/pyshim" : SMSCD_PKGDATADIR "/python");
 }
 
-static PyStatus initialize(void)
+/* bare: without site-packages. */
+static PyStatus initialize(bool bare)
 {
     PyConfig config;
     PyConfig_InitPythonConfig(&config);
+    config.site_import = !bare;
     config.install_signal_handlers = 0;
     config.parse_argv = 0;
     config.use_environment = 0;
@@ -58,15 +60,21 @@ static PyObject *string_list(char **strings, size_t n)
     return list;
 }
 
+static int add_path(const char *directory)
+{
+    PyObject *path = PySys_GetObject("path"), *item = PyUnicode_DecodeFSDefault(directory);
+    int failed = !path || !item || PyList_Insert(path, 0, item) < 0;
+    Py_XDECREF(item);
+    return failed ? -1 : 0;
+}
+
 static int start_runtime(void)
 {
     const struct conf *conf = py_gateway->conf;
     char directory[PATH_MAX];
     package_directory(directory, sizeof(directory));
-    PyObject *path = PySys_GetObject("path"), *item = PyUnicode_DecodeFSDefault(directory);
-    if (!path || !item || PyList_Insert(path, 0, item) < 0)
+    if (add_path(directory) < 0)
         return -1;
-    Py_DECREF(item);
     py_runtime = PyImport_ImportModule("siphon._runtime");
     PyObject *paths = string_list(conf->python_path, conf->python_path_count);
     if (!py_runtime || !paths)
@@ -85,7 +93,7 @@ int py_host_start(struct gateway *gateway, char **error)
         *error = xstrdup("no memory for the interpreter");
         return -1;
     }
-    PyStatus status = initialize();
+    PyStatus status = initialize(false);
     if (PyStatus_Exception(status)) {
         *error = xasprintf("Python does not start: %s", status.err_msg ? status.err_msg : "?");
         return -1;
@@ -97,9 +105,9 @@ int py_host_start(struct gateway *gateway, char **error)
     return 0;
 }
 
-int py_host_load(char **error)
+int py_host_load(int compiled, char **error)
 {
-    PyObject *r = PyObject_CallMethod(py_runtime, "load", NULL);
+    PyObject *r = PyObject_CallMethod(py_runtime, "load", "i", compiled);
     py_end_if_forked();
     if (!r) {
         take_error(error);
@@ -107,6 +115,25 @@ int py_host_load(char **error)
     }
     Py_DECREF(r);
     return 0;
+}
+
+int py_host_compile(const struct conf *conf, int to, char **error)
+{
+    char directory[PATH_MAX - 8], package[PATH_MAX];
+    package_directory(directory, sizeof(directory));
+    snprintf(package, sizeof(package), "%s/siphon", directory);
+    PyStatus status = initialize(true);
+    if (PyStatus_Exception(status)) {
+        *error = xasprintf("Python does not start: %s", status.err_msg ? status.err_msg : "?");
+        return -1;
+    }
+    PyObject *module = add_path(package) < 0 ? NULL : PyImport_ImportModule("_compile");
+    PyObject *paths = module ? string_list(conf->python_path, conf->python_path_count) : NULL;
+    PyObject *script = paths ? PyUnicode_DecodeFSDefault(conf->script) : NULL;
+    PyObject *r = script ? PyObject_CallMethod(module, "write", "OOi", script, paths, to) : NULL;
+    if (!r)
+        take_error(error);
+    return r ? 0 : -1;
 }
 
 static bool stopping;

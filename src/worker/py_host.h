@@ -9,8 +9,12 @@
 /* Starts the interpreter and the asyncio loop on gateway->loop. The gateway must stay. 0, or -1 with *error (malloc'd).
  */
 int py_host_start(struct gateway *gateway, char **error);
-/* Loads the script (again). 0, or -1 with *error (malloc'd): the old handlers are then still in force. */
-int py_host_load(char **error);
+/* Loads the script (again). compiled: what py_host_compile made of it, -1: it is compiled here. 0, or -1 with *error
+ * (malloc'd): the old handlers are then still in force. */
+int py_host_load(int compiled, char **error);
+/* In a process without an interpreter, and only for this: writes the byte code of the script, and of what it imports
+ * from beside it, to a file. An error in the script is part of that. 0, or -1 with *error (malloc'd). */
+int py_host_compile(const struct conf *conf, int to, char **error);
 /* Runs asyncio's loop, and with it the libev loop, until py_host_stop. */
 void py_host_run(void);
 void py_host_stop(void);

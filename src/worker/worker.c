@@ -192,12 +192,13 @@ static void on_adopt(void *owner, struct msg *msg)
     esme_adopt(worker.esmes, msg->session, fd, addr);
 }
 
-static void reload(uint64_t id, bool answer)
+/* id 0: nobody waits for an answer. */
+static void reload(uint64_t id, int compiled)
 {
     char *error = NULL;
     uint8_t body[2048];
     struct wire w = wire_of(body, sizeof(body));
-    bool ok = py_host_load(&error) == 0;
+    bool ok = py_host_load(compiled, &error) == 0;
     if (ok)
         log_info(NULL, "script %s loaded", worker.conf->script);
     else
@@ -205,7 +206,7 @@ static void reload(uint64_t id, bool answer)
     wire_put_u8(&w, ok);
     if (error)
         wire_put_octets(&w, error, strnlen(error, sizeof(body) - 1));
-    if (answer && worker.chan)
+    if (id && worker.chan)
         chan_control(worker.chan, MSG_RELOADED, id, 0, body, wire_done(&w), -1);
     free(error);
 }
@@ -213,7 +214,7 @@ static void reload(uint64_t id, bool answer)
 static void on_reload(void *owner, struct msg *msg)
 {
     (void)owner;
-    reload(msg->id, true);
+    reload(msg->id, msg->fd);
 }
 
 static void on_log_reopen(void *owner, struct msg *msg)
@@ -347,7 +348,8 @@ static void on_wake(struct ev_loop *loop, ev_async *w, int revents)
     (void)loop, (void)w, (void)revents;
     if (got_hup) {
         got_hup = 0;
-        reload(0, false);
+        if (!chan_control(worker.chan, MSG_COMPILE, 0, 0, NULL, 0, -1))
+            reload(0, -1);
     }
     if (got_term) {
         got_term = 0;
@@ -467,7 +469,7 @@ static int worker_load(char **error)
         store_open(worker.loop, worker.args->redis_url, worker.conf->redis.timeout_ms, on_store_connected, NULL, error);
     if (!worker.store || py_host_start(&worker.gateway, error) < 0)
         return -1;
-    return py_host_load(error);
+    return py_host_load(-1, error);
 }
 
 static void tell_ready(const char *error)
@@ -505,5 +507,10 @@ int worker_check_script(const struct conf *conf, char **error)
     static struct stats_block stats;
     struct worker_args args = {.conf = conf, .node = "00000000", .control_fd = -1, .data_fd = -1, .stats = &stats};
     worker_init(&args);
-    return py_host_start(&worker.gateway, error) < 0 ? -1 : py_host_load(error);
+    return py_host_start(&worker.gateway, error) < 0 ? -1 : py_host_load(-1, error);
+}
+
+int worker_compile_script(const struct conf *conf, int to, char **error)
+{
+    return py_host_compile(conf, to, error);
 }

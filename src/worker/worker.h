@@ -24,4 +24,8 @@ void worker_main(const struct worker_args *args) __attribute__((noreturn));
 /* Loads the script in this process, which has been forked for that. Returns 0, or -1 with *error (malloc'd). */
 int worker_check_script(const struct conf *conf, char **error);
 
+/* Compiles the script in this process, which has been forked for that, into the file `to`: what RELOAD carries. Errors
+ * in the script are in it too; the workers report them. Returns 0, or -1 with *error (malloc'd). */
+int worker_compile_script(const struct conf *conf, int to, char **error);
+
 #endif
