@@ -197,11 +197,17 @@ def test_intermediate_by_the_state_of_the_text(gateway, text, intermediate):
     assert see(gateway, esm_class=0x04, short_message=text)["is_intermediate"] == intermediate
 
 
-def test_receipt_of_nothing_readable(gateway):
-    for text in (b"", b"hello", b":::", b"id:", bytes(range(254))):
-        seen = see(gateway, esm_class=0x04, short_message=text)
-        assert seen["is_dlr"]
-        assert not (seen["receipt"] or {}).get("id")
+@pytest.mark.parametrize("command", ["deliver_sm", "data_sm"])
+@pytest.mark.parametrize("text", [b"", b"hello", b":::", b"msgid:7 state:ok", bytes(range(254))])
+def test_receipt_of_nothing_readable(gateway, command, text):
+    """None, as in siphon-smpp, whose scripts ask `if pdu.receipt`; the text is still in pdu.body."""
+    seen = see(gateway, command, esm_class=0x04, tlvs=[(raw.MESSAGE_PAYLOAD, text)])
+    assert (seen["is_dlr"], seen["receipt"], seen["body"]) == (True, None, text.hex())
+
+
+def test_receipt_with_one_key_is_a_dict(gateway):
+    assert see(gateway, esm_class=0x04, short_message=b"id:")["receipt"] == {"id": "", "raw": "id:"}
+    assert see(gateway, esm_class=0x04, short_message=b"x err:1")["receipt"] == {"err": "1", "raw": "x err:1"}
 
 
 @pytest.mark.parametrize(("command", "side"), [("submit_sm", "esme"), ("deliver_sm", "up"), ("data_sm", "esme")])

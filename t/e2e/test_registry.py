@@ -5,6 +5,7 @@ import signal
 import pytest
 from lib import proc
 from lib.daemon import OPEN
+from lib.remote import Remote
 
 SCRIPT = (
     OPEN
@@ -112,3 +113,91 @@ def test_nothing_left_at_the_end(registered):
     assert daemon.stop() == 0
     shows(redis, one, there=False)
     esme.close()
+
+
+# -- smpp.sessions(), which reads them ------------------------------------------------------------
+
+
+LISTED = """
+found = await smpp.sessions()
+return [[s.session_id, s.system_id, s.node, s.worker] for s in found]
+"""
+
+
+def listed(remote):
+    """What a script sees: {session_id: (system_id, node, worker)}."""
+    return {row[0]: tuple(row[1:]) for row in remote.run(LISTED.strip()).result()["value"]}
+
+
+def lists(remote, *system_ids):
+    def as_expected():
+        found = sorted(row[0] for row in listed(remote).values())
+        return found == sorted(system_ids)
+
+    proc.wait_until(as_expected, what=f"the sessions {system_ids} listed")
+    return {row[0]: (session_id, *row[1:]) for session_id, row in listed(remote).items()}
+
+
+def test_sessions_with_redis_away(smscd, upstream, redis_server):
+    redis = redis_server()
+    remote = Remote(smscd, upstream, redis={"url": redis.url, "timeout_ms": 300})
+    lists(remote, "caller")
+    redis.kill()
+    for arguments in ("", "'caller'"):
+        names, text = remote.call(f"smpp.sessions({arguments})").raised()
+        assert names[:2] == ["CacheError", "RuntimeError"]
+        assert text
+    redis.start()
+
+    def back():
+        outcome = remote.call("smpp.sessions()").result()
+        return "raised" not in outcome and outcome["value"]
+
+    proc.wait_until(back, what="the session listed again")
+
+
+def test_sessions_of_two_nodes(smscd, upstream, redis_server):
+    """Two smscd on one Redis: each has a node name of its own, with nothing to configure."""
+    redis = redis_server()
+    here = Remote(smscd, upstream, redis={"url": redis.url})
+    there = Remote(smscd, upstream, redis={"url": redis.url})
+    other = there.daemon.bind("other")
+    found = lists(here, "caller", "caller", "other")
+    assert listed(there) == listed(here)
+    session_id, node, worker = found["other"]
+    assert session_id == there.session("other")["id"]
+    mine = listed(here)[here.session("caller")["id"]]
+    assert (mine[1] != node, worker) == (True, 0)
+    assert here.call(f"smpp.deliver_to({session_id!r}, short_message=b'x')").raised()[0][0] == "SessionGone"
+    other.enquire()
+    assert not other.kept
+    there.daemon.stop()
+    assert lists(here, "caller")["caller"][1] == mine[1]
+
+
+def test_sessions_after_a_worker_died(smscd, upstream):
+    remote = Remote(smscd, upstream, workers=2)
+    there, conn = remote.elsewhere()
+    names = [r["system_id"] for r in remote.daemon.records("bound") if r["kind_"] == "esme"]
+    gone = [r["system_id"] for r in remote.daemon.records("bound") if r["pid"] == there["pid"] and r["kind_"] == "esme"]
+    lists(remote, *names)
+    remote.daemon.signal(signal.SIGKILL, there["pid"])
+    conn.expect_closed()
+    left = lists(remote, *(n for n in names if n not in gone))
+    assert "caller" in left and there["system_id"] not in left
+    again = remote.daemon.bind("again")
+    lists(remote, *left, "again")
+    again.close()
+
+
+def test_sessions_forget_a_node_that_is_gone(smscd, upstream, redis_server):
+    """One that was killed has no time to take its rows away: they expire, and whoever lists cleans the index."""
+    redis = redis_server()
+    remote = Remote(smscd, upstream, redis={"url": redis.url})
+    lists(remote, "caller")
+    client = redis.client()
+    index = "siphon:sessions"
+    before = client.smembers(index)
+    client.sadd(index, "siphon:sessions:0badc0de:0")
+    lists(remote, "caller")
+    proc.wait_until(lambda: client.smembers(index) == before, what="the index without the node that is gone")
