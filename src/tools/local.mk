@@ -10,10 +10,6 @@ smppsim_SOURCES = src/tools/smppsim.c src/tools/sim.h src/tools/sim_session.c sr
 	src/tools/pattern.h src/tools/evlog.h src/tools/evlog.c src/tools/opts.h src/tools/opts.c
 smppsim_LDADD = libsmscd_common.a $(LIBEV_LIBS) -lm
 
-# The floor of scripts/bench: an exchange of the same PDUs without any of our code.
-noinst_PROGRAMS += echo_floor
-echo_floor_SOURCES = t/bench/echo_floor.c
-
 dist_man1_MANS = man/smppload.1 man/smppsim.1
 
 bin_PROGRAMS += smscctl

@@ -57,7 +57,7 @@ def measure_pairs(run, old, new, count):
 def show(title, label, pairs, out):
     if "rate" in pairs[0][0]:
         columns = [ratios(pairs, lambda r: r["rate"]), ratios(pairs, worker_cpu)]
-        columns.append(ratios(pairs, lambda r: r["answer_us"]["p99"]))
+        columns.append(ratios(pairs, lambda r: r.get("key", r["answer_us"]["p99"])))
     else:
         columns = ["-", "-", ratios(pairs, lambda r: r["key"])]
     print(f"{title:33} {label!s:>6} " + " ".join(f"{c:>23}" for c in columns), file=out, flush=True)
@@ -65,6 +65,7 @@ def show(title, label, pairs, out):
 
 def run(rev, rig, cases, out):
     count = max(rig.args.repeat, RUNS_MIN)
+    subprocess.run([TOP / "scripts" / "build", rig.build], check=True, stdout=sys.stderr)
     results = {"compared_with": rev, "runs": count}
     with worktree(rev, rig.dir) as path:
         old = Rig(rig.args, rig.dir, build_as(path, rig.build))
