@@ -6,7 +6,7 @@ the application knows. Change the credentials, put your binds and `routing` into
 """
 
 import hmac
-import uuid
+import secrets
 from typing import Any
 
 from siphon import cache, log, receipts, smpp
@@ -80,7 +80,7 @@ def relayed(pdu: smpp.Pdu) -> dict[str, Any]:
 
 @smpp.on_pdu("submit_sm")
 async def on_submit(pdu: smpp.Pdu, session: smpp.Session) -> smpp.PduReply:
-    message_id = uuid.uuid4().hex
+    message_id = secrets.token_hex(16)
     context = {
         "system_id": session.system_id,
         "message_id": message_id,

@@ -24,6 +24,9 @@ from siphon import _compile, _generation, _loop
 _LEVEL_WARN = 2
 _LEVEL_ERROR = 3
 
+# Messages make objects, but cycles only by the script's own doing: Python's 700 would walk those in hand again and again.
+_GC_THRESHOLDS = (10_000, 10, 10)
+
 _loop_object: asyncio.SelectorEventLoop
 _background: set[asyncio.Task[Any]] = set()
 _held: set[asyncio.Task[Any]] = set()  # background tasks that a drain waits for
@@ -46,6 +49,7 @@ def start(paths: list[str], venv: str) -> asyncio.SelectorEventLoop:
     asyncio.set_event_loop(loop)
     gc.collect()
     gc.freeze()  # what is here now stays: no collection needs to walk it
+    gc.set_threshold(*_GC_THRESHOLDS)
     return loop
 
 

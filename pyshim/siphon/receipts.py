@@ -178,6 +178,7 @@ _quiet_lost = _Quiet(3, "messages not remembered")
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+_scan = json.JSONDecoder().scan_once  # what decode() does when there are no blanks around
 
 
 def _value_of(context: dict[str, Any]) -> str:
@@ -199,7 +200,7 @@ class _Entry:
     def read(cls, text: str) -> _Entry:
         if text == _DONE:
             return cls(None, [], True)
-        value = json.loads(text)
+        value, _ = _scan(text, 0)
         return cls(value.get("c"), value.get("r", []))
 
     def write(self) -> str:

@@ -163,7 +163,8 @@ static int put_tlv_pairs(struct wire *w, PyObject *pairs)
 int py_tlvs_encode(PyObject *value, const uint8_t **octets, size_t *len)
 {
     struct wire w = wire_of(tlv_buffer, sizeof(tlv_buffer));
-    bool mapping = PyDict_Check(value) || PyObject_HasAttrString(value, "items");
+    bool list = PyList_Check(value) || PyTuple_Check(value);
+    bool mapping = PyDict_Check(value) || (!list && PyObject_HasAttrString(value, "items"));
     if ((mapping ? put_tlv_mapping(&w, value) : put_tlv_pairs(&w, value)) < 0)
         return -1;
     if (w.error) {

@@ -7,7 +7,7 @@
 #include "log.h"
 #include "py_carrier.h"
 
-#define PARKED_MAX 32
+#define PARKED_MAX 1024 /* as many as messages wait for an upstream at a time; a task takes about 1 KiB */
 
 static PyObject *loop_object, *enter_task, *leave_task, *base_context;
 static PyObject *name_time, *name_call_later, *name_cancel;
