@@ -697,9 +697,10 @@ def test_system_id_takes_a_receiving_session_with_less_in_hand(smscd, upstream):
     conns = [remote.daemon.bind("app", kind=kind) for kind in ("transmitter", "receiver", "transceiver")]
     remote.daemon.wait_records("bound", 5)
     calls = [remote.call("smpp.deliver_to(system_id='app', short_message=b'x')") for _ in range(6)]
-    for conn in conns[1:]:
-        for _ in range(3):
-            conn.answer(conn.expect("deliver_sm"))
+    # An answer makes room for one more: none before all are there.
+    asked = [(conn, conn.expect("deliver_sm")) for conn in conns[1:] for _ in range(3)]
+    for conn, pdu in asked:
+        conn.answer(pdu)
     assert all(call.result()["ok"] for call in calls)
     conns[0].enquire()
     assert not conns[0].kept
