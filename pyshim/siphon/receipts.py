@@ -74,16 +74,18 @@ class Receipt:
     fields: smpp.ReceiptFields
     """The parsed receipt, as ``pdu.receipt`` has it (Appendix B)."""
 
-    def __init__(self, bind: str, wire: dict[str, Any], context: dict[str, Any]) -> None:
+    def __init__(
+        self, bind: str, fields: smpp.ReceiptFields, final: bool, error_code: bytes | None, context: dict[str, Any]
+    ) -> None:
         self.bind = bind
         self.context = context
-        self.fields = wire["f"]
-        self.message_id = str(self.fields.get("id", ""))
-        self.state = int(self.fields.get("message_state") or 7)
-        self.stat = str(self.fields.get("stat") or _STATS.get(self.state, "UNKNOWN"))
-        self.err = str(self.fields.get("err", "000"))
-        self.final = bool(wire["x"])
-        self._network_error_code: str | None = wire.get("e")
+        self.fields = fields
+        self.message_id = str(fields.get("id", ""))
+        self.state = int(fields.get("message_state") or 7)
+        self.stat = str(fields.get("stat") or _STATS.get(self.state, "UNKNOWN"))
+        self.err = str(fields.get("err", "000"))
+        self.final = final
+        self._network_error_code = error_code
 
     def body(self, message_id: str) -> bytes:
         """The text of Appendix B about ``message_id``, for the ``short_message`` of a deliver_sm."""
@@ -105,7 +107,7 @@ class Receipt:
             "message_state": self.state,
         }
         if self._network_error_code:
-            tlvs["network_error_code"] = bytes.fromhex(self._network_error_code)
+            tlvs["network_error_code"] = self._network_error_code
         return tlvs
 
     def __repr__(self) -> str:
@@ -177,13 +179,20 @@ _quiet_lost = _Quiet(3, "messages not remembered")
 # -- the value in Redis ---------------------------------------------------------------
 
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_compact = json.JSONEncoder(separators=(",", ":"))
+_encode = _compact.encode
+_chunks = json.encoder.c_make_encoder(  # what encode() makes anew for each call
+    None, _compact.default, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, True
+)
 _scan = json.JSONDecoder().scan_once  # what decode() does when there are no blanks around
 
 
 def _value_of(context: dict[str, Any]) -> str:
     """The value that says this of a message, and nothing of a receipt."""
-    return f'{{"c":{_encode(context)}}}'
+    try:
+        return f'{{"c":{"".join(_chunks(context, 0))}}}'
+    except RecursionError:
+        raise ValueError("the context contains itself") from None
 
 
 class _Entry:
@@ -254,11 +263,11 @@ async def submit_via(
     """
     text = _value_of(context)
     ttl_ms = _px(ttl)
-    if not fields.keys() <= _DEFAULTS.keys():
-        raise TypeError(f"submit_via() has no argument {min(fields.keys() - _DEFAULTS.keys())!r}")
-    response, found = await _siphon.submit_remembered(
-        fields if len(fields) == len(_DEFAULTS) else {**_DEFAULTS, **fields}, timeout, bind, text, ttl_ms, _late
-    )
+    if fields.keys() != _DEFAULTS.keys():
+        if not fields.keys() <= _DEFAULTS.keys():
+            raise TypeError(f"submit_via() has no argument {min(fields.keys() - _DEFAULTS.keys())!r}")
+        fields = {**_DEFAULTS, **fields}
+    response, found = await _siphon.submit_remembered(fields, timeout, bind, text, ttl_ms, _late)
     if found is not None:
         await _found(response, found, bind, text, ttl_ms)
     elif response.ok and not response.message_id:
@@ -401,13 +410,23 @@ _process = uuid.uuid4().hex[:12]
 _numbers = itertools.count()
 
 
+def _error_code(pdu: Pdu) -> bytes | None:
+    code = pdu.tlv("network_error_code")
+    return code if code is not None and len(code) == 3 else None
+
+
 def _wire(pdu: Pdu, fields: smpp.ReceiptFields) -> dict[str, Any]:
     """A receipt as it is kept in Redis: n tells two of them apart, x is whether it is final."""
-    code = pdu.tlv("network_error_code")
     wire: dict[str, Any] = {"n": f"{_process}{next(_numbers):x}", "f": fields, "x": not pdu.is_intermediate}
-    if code is not None and len(code) == 3:
+    code = _error_code(pdu)
+    if code is not None:
         wire["e"] = code.hex()
     return wire
+
+
+def _receipt_of(bind: str, wire: dict[str, Any], context: dict[str, Any]) -> Receipt:
+    code = wire.get("e")
+    return Receipt(bind, wire["f"], bool(wire["x"]), bytes.fromhex(code) if code else None, context)
 
 
 async def route(pdu: Pdu, session: Session, *, ttl: float = DEFAULT_TTL) -> PduReply:
@@ -423,39 +442,47 @@ async def route(pdu: Pdu, session: Session, *, ttl: float = DEFAULT_TTL) -> PduR
     if not fields or not fields.get("id"):
         _quiet_no_id.say(f"bind {session.bind}: a receipt without an id is answered ESME_RX_P_APPN: {pdu!r}")
         return pdu.reply(command_status="ESME_RX_P_APPN")
-    try:
-        return await _route(pdu, session.bind, fields, ttl)
-    except CacheError as exc:
-        _quiet_away.say(f"bind {session.bind}: {exc}; receipt {fields['id']} is to be sent again")
-        return pdu.reply(command_status="ESME_RX_T_APPN")
-
-
-async def _route(pdu: Pdu, bind: str, fields: smpp.ReceiptFields, ttl: float) -> PduReply:
+    bind = session.bind
     key = _siphon.receipt_key(bind, fields["id"], True)
-    wire = _wire(pdu, fields)
-    previous = await _siphon.redis("GET", key)  # mostly its message is there, and nothing has to be written
-    if previous is None:
-        previous = await _siphon.redis("SET", key, _Entry(None, [wire]).write(), "NX", "GET", "PX", _px(ttl))
-        if previous is None:
-            _siphon.count("receipts_unmatched")
-            return pdu.reply()
-    found = _Entry.read(previous)
-    if found.done:
-        _siphon.count("receipts_duplicate")
-        return pdu.reply()
-    if found.context is None or found.receipts:
-        # Others came before it and are not handed out yet: it waits behind them.
-        found.receipts.append(wire)
-        await _write(key, found, previous, "XX", "KEEPTTL")
-        if found.context is not None:
-            await _due(key, "NX")  # after the write: see _ended
-        return pdu.reply()
-    if not await _handle(Receipt(bind, wire, found.context)):
+    try:
+        found = await _siphon.redis("GET", key)  # mostly its message is there, and nothing has to be written
+        if found is None or found == _DONE or '"r":' in found:
+            context = await _context_of(key, found, _wire(pdu, fields), _px(ttl))
+        else:
+            context = _scan(found, 0)[0]["c"]
+    except CacheError as exc:
+        _quiet_away.say(f"bind {bind}: {exc}; receipt {fields['id']} is to be sent again")
         return pdu.reply(command_status="ESME_RX_T_APPN")
-    if wire["x"]:
+    if context is None:
+        return pdu.reply()
+    final = not pdu.is_intermediate
+    if not await _handle(Receipt(bind, fields, final, _error_code(pdu), context)):
+        return pdu.reply(command_status="ESME_RX_T_APPN")
+    if final:
         # The application has it. Were this mark lost with Redis, a duplicate would come through: at least once.
         _siphon.redis_forget("SET", key, _DONE, "XX", "KEEPTTL")
     return pdu.reply()
+
+
+async def _context_of(key: str, previous: str | None, wire: dict[str, Any], ttl_ms: int) -> dict[str, Any] | None:
+    """The context of the message that the receipt is about. None: it is over, or the receipt waits in Redis now."""
+    if previous is None:
+        previous = await _siphon.redis("SET", key, _Entry(None, [wire]).write(), "NX", "GET", "PX", ttl_ms)
+        if previous is None:
+            _siphon.count("receipts_unmatched")
+            return None
+    found = _Entry.read(previous)
+    if found.done:
+        _siphon.count("receipts_duplicate")
+        return None
+    if found.context is not None and not found.receipts:
+        return found.context
+    # Others came before it and are not handed out yet: it waits behind them.
+    found.receipts.append(wire)
+    await _write(key, found, previous, "XX", "KEEPTTL")
+    if found.context is not None:
+        await _due(key, "NX")  # after the write: see _ended
+    return None
 
 
 async def _handle(receipt: Receipt) -> bool:
@@ -525,7 +552,7 @@ async def _hand_out_once(bind: str, key: str, lease: str) -> bool:
         wire = entry.receipts[0]
         if final:
             _siphon.count("receipts_duplicate")
-        elif not await _handle_in_time(Receipt(bind, wire, entry.context), lease):
+        elif not await _handle_in_time(_receipt_of(bind, wire, entry.context), lease):
             await _keep_rest(key, entry, text)
             return False
         final = final or bool(wire["x"])

@@ -7,6 +7,7 @@
 #define PDU_MAX (TLVS_MAX + 1024)
 
 static PyObject *field_ids; /* name → enum pdu_field */
+static PyObject *name_short_message;
 static uint8_t tlv_buffer[TLVS_MAX], pdu_buffer[PDU_MAX];
 
 int py_fields_init(void)
@@ -18,7 +19,8 @@ int py_fields_init(void)
             return -1;
         Py_DECREF(id);
     }
-    return field_ids ? 0 : -1;
+    name_short_message = PyUnicode_InternFromString("short_message");
+    return PyErr_Occurred() ? -1 : 0;
 }
 
 /* ---- optional parameters ---- */
@@ -319,30 +321,61 @@ static const struct pdu_item *item_of(const struct pdu_layout *layout, enum pdu_
     return NULL;
 }
 
+/* What an argument is to a command. */
+struct target {
+    PyObject *name;
+    const struct pdu_layout *layout;
+    enum { NO_FIELD, TAKE_FIELD, TAKE_TLVS, TAKE_DESTINATIONS } what;
+    const struct pdu_item *item;
+};
+
+static struct target look_up(const struct pdu_layout *layout, PyObject *name)
+{
+    struct target t = {.name = name, .layout = layout};
+    PyObject *id = PyDict_GetItemWithError(field_ids, name);
+    t.item = id ? item_of(layout, (enum pdu_field)PyLong_AsLong(id)) : NULL;
+    if (PyUnicode_CompareWithASCIIString(name, "tlvs") == 0)
+        t.what = TAKE_TLVS;
+    else if (PyUnicode_CompareWithASCIIString(name, "destinations") == 0 && item_of(layout, PDU_dest_address))
+        t.what = TAKE_DESTINATIONS;
+    else if (t.item && (t.item->type == PDU_INT || t.item->type == PDU_CSTRING || t.item->type == PDU_OCTETS))
+        t.what = TAKE_FIELD;
+    return t;
+}
+
+/* The names are nearly always the interned ones of a script's text: by their address there is nothing to compare. */
+static struct target target_of(const struct pdu_layout *layout, PyObject *name)
+{
+    static struct target known[512];
+    struct target *t = &known[((uintptr_t)name >> 4 ^ (uintptr_t)layout >> 2) % ARRAY_LEN(known)];
+    if (t->name == name && t->layout == layout)
+        return *t;
+    struct target found = look_up(layout, name);
+    if (found.what != NO_FIELD && PyUnicode_CHECK_INTERNED(name)) {
+        Py_INCREF(name);
+        Py_XDECREF(t->name);
+        *t = found;
+    }
+    return found;
+}
+
 static int take_field(struct pdu_out *out, const struct pdu_layout *layout, PyObject *name, PyObject *value)
 {
-    if (PyUnicode_CompareWithASCIIString(name, "tlvs") == 0)
+    struct target t = target_of(layout, name);
+    switch (t.what) {
+    case TAKE_TLVS:
         return take_tlvs(out, value);
-    if (PyUnicode_CompareWithASCIIString(name, "destinations") == 0 && item_of(layout, PDU_dest_address))
+    case TAKE_DESTINATIONS:
         return take_destinations(out, value);
-    PyObject *id = PyDict_GetItemWithError(field_ids, name);
-    enum pdu_field f = id ? (enum pdu_field)PyLong_AsLong(id) : PDU_FIELD_COUNT;
-    const struct pdu_item *item = id ? item_of(layout, f) : NULL;
-    if (!item) {
+    case TAKE_FIELD:
+        break;
+    case NO_FIELD:
         PyErr_Format(PyExc_TypeError, "%s has no field %R", layout->name, name);
         return -1;
     }
-    switch (item->type) {
-    case PDU_INT:
-        return take_int(out, f, value);
-    case PDU_CSTRING:
-        return take_text(out, f, value);
-    case PDU_OCTETS:
-        return take_short_message(out, value);
-    default:
-        PyErr_Format(PyExc_TypeError, "%s has no field %R", layout->name, name);
-        return -1;
-    }
+    if (t.item->type == PDU_INT)
+        return take_int(out, t.item->field, value);
+    return t.item->type == PDU_CSTRING ? take_text(out, t.item->field, value) : take_short_message(out, value);
 }
 
 static size_t encode(const struct pdu_out *out, const uint8_t **raw)
@@ -392,12 +425,12 @@ size_t py_fields_encode(uint32_t command_id, PyObject *fields, const uint8_t **r
     bool payload = command_id == SMPP_data_sm;
     PyObject *name, *value;
     for (Py_ssize_t pos = 0; PyDict_Next(fields, &pos, &name, &value);) {
-        if (value == Py_None || (payload && PyUnicode_CompareWithASCIIString(name, "short_message") == 0))
+        if (value == Py_None || (payload && PyUnicode_Compare(name, name_short_message) == 0))
             continue;
         if (take_field(&out, layout, name, value) < 0)
             return 0;
     }
-    if (payload && add_payload(&out, PyDict_GetItemString(fields, "short_message")) < 0)
+    if (payload && add_payload(&out, PyDict_GetItemWithError(fields, name_short_message)) < 0)
         return 0;
     return encode(&out, raw);
 }

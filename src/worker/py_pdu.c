@@ -233,9 +233,22 @@ static PyObject *get_is_tpdu(Pdu *self, void *unused)
     return PyBool_FromLong(pdu_int(self->pdu, PDU_esm_class) & SMPP_ESM_UDHI);
 }
 
-static int dict_put(PyObject *dict, const char *key, PyObject *value)
+/* The names a receipt's dict can have beside those of its text. */
+enum { KEY_message_state = RECEIPT_KEY_COUNT, KEY_raw, KEY_COUNT };
+static PyObject *keys[KEY_COUNT];
+
+static int keys_init(void)
 {
-    int r = value ? PyDict_SetItemString(dict, key, value) : -1;
+    for (int key = 0; key < RECEIPT_KEY_COUNT; key++)
+        keys[key] = PyUnicode_InternFromString(receipt_key_name(key));
+    keys[KEY_message_state] = PyUnicode_InternFromString("message_state");
+    keys[KEY_raw] = PyUnicode_InternFromString("raw");
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static int dict_put(PyObject *dict, int key, PyObject *value)
+{
+    int r = value ? PyDict_SetItem(dict, keys[key], value) : -1;
     Py_XDECREF(value);
     return r;
 }
@@ -245,16 +258,17 @@ static int receipt_from_tlvs(Pdu *self, PyObject *dict)
 {
     struct pdu_tlv tlv;
     uint32_t state;
-    if (!PyDict_GetItemString(dict, "id") && pdu_tlv_find(self->pdu, SMPP_TLV_receipted_message_id, &tlv) &&
-        dict_put(dict, "id", py_text(tlv.value, strnlen((const char *)tlv.value, tlv.len))) < 0)
+    if (!PyDict_GetItemWithError(dict, keys[RECEIPT_id]) &&
+        pdu_tlv_find(self->pdu, SMPP_TLV_receipted_message_id, &tlv) &&
+        dict_put(dict, RECEIPT_id, py_text(tlv.value, strnlen((const char *)tlv.value, tlv.len))) < 0)
         return -1;
     if (!pdu_tlv_int(self->pdu, SMPP_TLV_message_state, &state))
         return 0;
-    if (dict_put(dict, "message_state", PyLong_FromUnsignedLong(state)) < 0)
+    if (dict_put(dict, KEY_message_state, PyLong_FromUnsignedLong(state)) < 0)
         return -1;
     const char *stat = smpp_state_stat(state);
-    if (stat && !PyDict_GetItemString(dict, "stat"))
-        return dict_put(dict, "stat", PyUnicode_FromString(stat));
+    if (stat && !PyDict_GetItemWithError(dict, keys[RECEIPT_stat]))
+        return dict_put(dict, RECEIPT_stat, PyUnicode_FromString(stat));
     return 0;
 }
 
@@ -263,11 +277,11 @@ static int receipt_from_text(PyObject *dict, const uint8_t *text, size_t len)
     struct receipt receipt;
     receipt_parse(&receipt, text, len);
     for (int key = 0; key < RECEIPT_KEY_COUNT; key++)
-        if (receipt.v[key].p && dict_put(dict, receipt_key_name(key), py_text(receipt.v[key].p, receipt.v[key].n)) < 0)
+        if (receipt.v[key].p && dict_put(dict, key, py_text(receipt.v[key].p, receipt.v[key].n)) < 0)
             return -1;
     const char *stat = receipt.v[RECEIPT_stat].p ? (const char *)receipt.v[RECEIPT_stat].p : NULL;
     unsigned state = stat ? smpp_state_by_stat(stat, receipt.v[RECEIPT_stat].n) : 0;
-    return state ? dict_put(dict, "message_state", PyLong_FromUnsignedLong(state)) : 0;
+    return state ? dict_put(dict, KEY_message_state, PyLong_FromUnsignedLong(state)) : 0;
 }
 
 static PyObject *get_receipt(Pdu *self, void *unused)
@@ -288,7 +302,7 @@ static PyObject *get_receipt(Pdu *self, void *unused)
         Py_DECREF(dict);
         Py_RETURN_NONE;
     }
-    if (dict_put(dict, "raw", PyUnicode_DecodeUTF8((const char *)text, (Py_ssize_t)len, "replace")) < 0)
+    if (dict_put(dict, KEY_raw, PyUnicode_DecodeUTF8((const char *)text, (Py_ssize_t)len, "replace")) < 0)
         Py_CLEAR(dict);
     return dict;
 }
@@ -452,7 +466,7 @@ PyTypeObject py_Pdu_type = {
 
 int py_pdu_add(PyObject *module)
 {
-    if (PyType_Ready(&py_Pdu_type) < 0)
+    if (PyType_Ready(&py_Pdu_type) < 0 || keys_init() < 0)
         return -1;
     return PyModule_AddObjectRef(module, "Pdu", (PyObject *)&py_Pdu_type);
 }

@@ -6,7 +6,8 @@
 typedef struct {
     PyObject_HEAD
     uint32_t status;
-    PyObject *message_id, *tlv_list, *unsuccessful;
+    PyObject *message_id;
+    PyObject *tlv_list, *unsuccessful; /* NULL: there are none, and nobody has asked */
 } SmppResp;
 
 typedef struct {
@@ -62,9 +63,9 @@ static PyObject *smpp_resp_new(const struct pdu *pdu)
         return NULL;
     self->status = pdu->command_status;
     self->message_id = text_of(pdu, PDU_message_id);
-    self->tlv_list = py_tlv_list(pdu);
-    self->unsuccessful = pdu_has(pdu, PDU_unsuccess_sme) ? unsuccessful_of(pdu) : PyList_New(0);
-    if (!self->message_id || !self->tlv_list || !self->unsuccessful)
+    self->tlv_list = pdu->tlv_off < pdu->command_length ? py_tlv_list(pdu) : NULL;
+    self->unsuccessful = pdu_has(pdu, PDU_unsuccess_sme) ? unsuccessful_of(pdu) : NULL;
+    if (!self->message_id || PyErr_Occurred())
         Py_CLEAR(self);
     return (PyObject *)self;
 }
@@ -113,11 +114,30 @@ static PyObject *resp_status(SmppResp *self, void *unused)
     return py_status_text(self->status);
 }
 
+static PyObject *list_at(PyObject **list)
+{
+    if (!*list)
+        *list = PyList_New(0);
+    return Py_XNewRef(*list);
+}
+
+static PyObject *smpp_resp_tlv_list(SmppResp *self, void *unused)
+{
+    (void)unused;
+    return list_at(&self->tlv_list);
+}
+
+static PyObject *smpp_resp_unsuccessful(SmppResp *self, void *unused)
+{
+    (void)unused;
+    return list_at(&self->unsuccessful);
+}
+
 static PyObject *smpp_resp_tlvs(SmppResp *self, void *unused)
 {
     (void)unused;
     PyObject *dict = PyDict_New();
-    for (Py_ssize_t i = 0; dict && i < PyList_GET_SIZE(self->tlv_list); i++) {
+    for (Py_ssize_t i = 0; dict && self->tlv_list && i < PyList_GET_SIZE(self->tlv_list); i++) {
         PyObject *pair = PyList_GET_ITEM(self->tlv_list, i);
         if (!PyDict_SetDefault(dict, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1)))
             Py_CLEAR(dict);
@@ -149,11 +169,6 @@ static PyObject *query_resp_repr(QueryResp *self)
 static PyMemberDef smpp_resp_members[] = {
     {"message_id", T_OBJECT, offsetof(SmppResp, message_id), READONLY,
      "str: The peer's id of the message, or \"\" (section 5.2.23)."},
-    {"tlv_list", T_OBJECT, offsetof(SmppResp, tlv_list), READONLY,
-     "list[tuple[int, bytes]]: Every optional parameter as (tag, value) in wire order, with repeats (section 5.3)."},
-    {"unsuccessful", T_OBJECT, offsetof(SmppResp, unsuccessful), READONLY,
-     "list[tuple[Destination, str]]: Of submit_multi_via: the destinations that were refused, each with its status' "
-     "name (section 4.5.2.1)."},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -161,6 +176,13 @@ static PyGetSetDef smpp_resp_getset[] = {
     {"ok", (getter)resp_ok, NULL, "bool: Whether command_status is ESME_ROK.", NULL},
     {"command_status", (getter)resp_status, NULL,
      "str: The name of the status, or its number as \"0x00000400\" when it has none (section 5.1.3).", NULL},
+    {"tlv_list", (getter)smpp_resp_tlv_list, NULL,
+     "list[tuple[int, bytes]]: Every optional parameter as (tag, value) in wire order, with repeats (section 5.3).",
+     NULL},
+    {"unsuccessful", (getter)smpp_resp_unsuccessful, NULL,
+     "list[tuple[Destination, str]]: Of submit_multi_via: the destinations that were refused, each with its status' "
+     "name (section 4.5.2.1).",
+     NULL},
     {"tlvs", (getter)smpp_resp_tlvs, NULL,
      "dict[int, bytes]: The optional parameters by tag, in wire order, the first of a repeated one (section 5.3).",
      NULL},
