@@ -24,7 +24,7 @@ from siphon import _compile, _generation, _loop
 _LEVEL_WARN = 2
 _LEVEL_ERROR = 3
 
-# Messages make objects, but cycles only by the script's own doing: Python's 700 would walk those in hand again and again.
+# Messages make objects, but cycles only by the script's own doing: 700 would walk those in hand again and again.
 _GC_THRESHOLDS = (10_000, 10, 10)
 
 _loop_object: asyncio.SelectorEventLoop
