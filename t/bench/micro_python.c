@@ -85,7 +85,7 @@ static void load(const struct conf *conf, const char *script)
 {
     char *error;
     ((struct conf *)(uintptr_t)conf)->script = xasprintf("%s%s", HERE, script);
-    if (py_host_load(&error) < 0)
+    if (py_host_load(-1, &error) < 0)
         micro_die(error);
 }
 
