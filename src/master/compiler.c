@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 
 #define WHO "compiler"
 #define TIME_MAX_S 60
+#define NICE 5
 
 struct compiler {
     struct master *m;
@@ -35,6 +37,7 @@ static void __attribute__((noreturn)) run_child(const void *arg)
     const struct compiler *c = arg;
     char *error = NULL;
     log_set_process(WHO);
+    setpriority(PRIO_PROCESS, 0, NICE); /* the workers come first */
     if (worker_compile_script(c->m->conf, c->fd, &error) == 0)
         _exit(0);
     log_error(NULL, "%s", error);
