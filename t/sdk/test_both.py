@@ -275,5 +275,9 @@ def test_mock_module():
     mock_module.get_registry().clear()
     assert harness.submit_sm(short_message=b"x") is None
     mock_module.get_smpp().clear()
+    mock_module.get_registry().register("smpp.on_bind", None, lambda bind: True, False)
+    assert harness.bind("esme1")
+    harness.load_source(SCRIPT)
     mock_module.reset()
+    assert harness.submit_sm(short_message=b"x") is None
     harness.close()

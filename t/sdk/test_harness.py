@@ -102,6 +102,53 @@ def test_a_thousand_messages(smpp_harness):
     assert smpp_harness.counters["receipts_unmatched"] == 0
 
 
+def test_what_is_closed_does_nothing(tmp_path):
+    harness = SmppTestHarness()
+    harness.close()
+    (tmp_path / "gate.py").write_text("")
+    coroutine = cache.get("k")
+    for call in (
+        lambda: harness.load_script(tmp_path / "gate.py"),
+        lambda: harness.load_source(""),
+        harness.reload,
+        lambda: harness.advance(1),
+        lambda: harness.run(coroutine),
+        lambda: submit(harness),
+    ):
+        with pytest.raises(RuntimeError, match="this harness is closed"):
+            call()
+    coroutine.close()
+
+
+def test_reset_lets_background_tasks_end(smpp_harness):
+    seen = []
+
+    async def background():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.5)
+            seen.append("cleaned up")
+
+    async def stubborn():
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                seen.append("stubborn")
+
+    async def script():
+        tasks.extend([asyncio.create_task(background()), asyncio.create_task(stubborn())])
+        await asyncio.sleep(0)
+        await cache.set("k", "v")
+
+    tasks = []
+    smpp_harness.run(script())
+    smpp_harness.reset()
+    assert seen[:1] == ["stubborn"] and "cleaned up" in seen
+    assert smpp_harness.run(cache.get("k")) is None
+
+
 # -- loading -------------------------------------------------------------------------------
 
 
@@ -133,6 +180,7 @@ def on_submit(pdu, session):
 """
     script.write_text(text)
     smpp_harness.load_script(script)
+    assert smpp.config()["script"] == str(script)
     assert submit(smpp_harness).message_id == "one"
     script.write_text(text.replace("one", "two"))
     assert submit(smpp_harness).message_id == "one"
@@ -145,6 +193,77 @@ def on_submit(pdu, session):
     script.write_text("")
     smpp_harness.reload()
     assert submit(smpp_harness) is None
+
+
+def test_reload_ends_what_the_old_one_started(smpp_harness, tmp_path):
+    """As in the gateway: tasks and timers of the load, not those of handlers; a load that fails ends its own."""
+    (tmp_path / "beside.py").write_text("NAME = 'one'\n")
+    script = tmp_path / "gate.py"
+    text = """
+import asyncio, beside
+from siphon import log, smpp
+
+async def every_second(whose):
+    while True:
+        await asyncio.sleep(1)
+        log.info(whose)
+
+smpp.loop.create_task(every_second(beside.NAME))
+smpp.loop.call_later(10, log.info, beside.NAME + "'s timer")
+
+@smpp.on_session("bound")
+async def bound(session):
+    asyncio.create_task(every_second("a handler's"))
+"""
+    script.write_text(text)
+
+    def said(seconds):
+        smpp_harness.log.clear()
+        smpp_harness.advance(seconds)
+        return {line for _, line in smpp_harness.log.messages}
+
+    async def loop():
+        return asyncio.get_running_loop()
+
+    smpp.loop = smpp_harness.run(loop())
+    try:
+        smpp_harness.load_script(script)
+        smpp_harness.session_event("bound")
+        assert said(1.5) == {"one", "a handler's"}
+        (tmp_path / "beside.py").write_text("NAME = 'three'\n")
+        script.write_text(text + "raise RuntimeError\n")
+        with pytest.raises(RuntimeError):
+            smpp_harness.reload()
+        assert said(1.5) == {"one", "a handler's"}
+        script.write_text(text)
+        smpp_harness.reload()
+        assert said(1.5) == {"three", "a handler's"}
+        assert said(20) == {"three", "a handler's", "three's timer"}
+        smpp_harness.reload()
+        assert said(1.5) == {"three", "a handler's"}
+    finally:
+        del smpp.loop
+
+
+def test_reload_of_several(smpp_harness):
+    for command in ("cancel_sm", "replace_sm"):
+        smpp_harness.load_source(
+            f"from siphon import smpp\nsmpp.on_pdu({command!r})(lambda pdu, session: pdu.reply())\n"
+        )
+    smpp_harness.reload()
+    assert smpp_harness.cancel_sm(message_id="1").ok
+    assert smpp_harness.replace_sm(message_id="1").ok
+
+
+def test_a_modules_name_gets_its_earlier_meaning_back(tmp_path):
+    import json as earlier
+
+    (tmp_path / "json.py").write_text("mine = 1\n")
+    (tmp_path / "gate.py").write_text("import sys\nsys.modules.pop('json')\nimport json\nassert json.mine\n")
+    with SmppTestHarness() as harness:
+        harness.load_script(tmp_path / "gate.py")
+        assert sys.modules["json"] is not earlier
+    assert sys.modules["json"] is earlier
 
 
 # -- events --------------------------------------------------------------------------------
@@ -242,6 +361,37 @@ def deliver(pdu, session):
     assert deliver.ok and deliver.message_id is None
 
 
+ESME = ("esme", "esme-1", "esme1", "203.0.113.5:5000")
+BIND = ("bind", "bind-1", "carrier", "198.51.100.7:2775")
+
+
+@pytest.mark.parametrize(
+    ("command", "call", "whose"),
+    [
+        ("submit_sm", lambda h: h.submit_sm(), ESME),
+        ("submit_sm_multi", lambda h: h.submit_sm_multi(destinations=["1"]), ESME),
+        ("cancel_sm", lambda h: h.cancel_sm(message_id="1"), ESME),
+        ("query_sm", lambda h: h.query_sm(message_id="1"), ESME),
+        ("replace_sm", lambda h: h.replace_sm(message_id="1"), ESME),
+        ("data_sm", lambda h: h.data_sm(), ESME),
+        ("deliver_sm", lambda h: h.deliver_sm(), BIND),
+        ("alert_notification", lambda h: h.alert_notification(), BIND),
+        ("session", lambda h: h.session_event("unbound"), ESME),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_whose_session_it_is(smpp_harness, command, call, whose):
+    seen = []
+
+    def handler(*args):
+        session = args[-1]
+        seen.append((session.kind, session.session_id, session.system_id, session.client_addr))
+
+    (smpp.on_session("unbound") if command == "session" else smpp.on_pdu(command))(handler)
+    call(smpp_harness)
+    assert seen == [whose]
+
+
 def test_session_events_and_sessions(smpp_harness):
     order = []
 
@@ -257,6 +407,7 @@ def test_session_events_and_sessions(smpp_harness):
     smpp_harness.session_event("bound", session_id="s1", system_id="esme1")
     assert order == [("first", "s1"), ("second", "s1")]
     smpp_harness.session_event("bound", session_id="s2", system_id="esme2")
+    smpp_harness.session_event("bound", kind="bind", session_id="b1", system_id="carrier")
     found = smpp_harness.run(smpp.sessions())
     assert {session.session_id for session in found} == {"s1", "s2"}
     assert [session.session_id for session in smpp_harness.run(smpp.sessions("esme2"))] == ["s2"]
@@ -302,17 +453,23 @@ def test_exceptions_come_out(smpp_harness):
         smpp_harness.bind("a")
 
 
+FAILURES = {"cancel_sm": "ESME_RCANCELFAIL", "query_sm": "ESME_RQUERYFAIL", "replace_sm": "ESME_RREPLACEFAIL"}
+
+
 def test_or_the_peer_gets_what_it_gets(tmp_path):
     with SmppTestHarness(raise_errors=False) as harness:
         harness.load_source(RAISES, "routes.py")
         assert submit(harness).command_status == "ESME_RSYSERR"
         assert harness.deliver_sm(short_message=b"x").command_status == "ESME_RX_T_APPN"
         assert harness.bind("a").status == "ESME_RSYSERR"
+        for command, status in FAILURES.items():
+            smpp.on_pdu(command)(lambda pdu, session: 1 / 0)
+            assert getattr(harness, command)(message_id="1").command_status == status
         harness.session_event("bound")
         errors = [text for level, text in harness.log.messages if level == "error"]
         assert errors[0] == "before"
         assert errors[1].startswith("handler submit_sm: ") and "LookupError: no such route" in errors[1]
-        assert harness.counters["handler_errors"] == 3
+        assert harness.counters["handler_errors"] == 6
 
 
 def test_a_receipts_handler_that_raises_is_not_the_tests_error(smpp_harness):
@@ -345,6 +502,16 @@ def test_cache(smpp_harness):
     assert smpp_harness.cache.data == {"n": "7", "list": ["x"]}
     smpp_harness.cache.clear()
     assert smpp_harness.cache.data == {}
+
+
+def test_data_of_a_named_cache_is_replaced(smpp_harness):
+    smpp_harness.cache.set_data("a", {"k": "1", "l": "2"})
+    smpp_harness.cache.set_data("b", {"k": "3"})
+    smpp_harness.cache.set_data("a", {"k": "4"})
+    assert smpp_harness.cache.data == {"a:k": "4", "b:k": "3"}
+    smpp_harness.cache.put("text", b"\xff")
+    smpp_harness.run(cache.list_push("list", "\udcff"))
+    assert (smpp_harness.cache.data["text"], smpp_harness.cache.data["list"]) == ("\udcff", ["\udcff"])
 
 
 def test_octets_in_the_cache_come_back_as_they_were(smpp_harness):

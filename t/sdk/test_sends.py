@@ -162,8 +162,36 @@ def test_the_arguments_are_those_of_the_helpers(smpp_harness):
         targets = {"session_id", "system_id"}
         assert helper == name
         assert set(arguments) - targets == takes - targets, name
+        for field, default in (function.__kwdefaults__ or {}).items():
+            if type(default) is int:
+                assert (field, arguments[field]) == (field, 1 if field.endswith(("_ton", "_npi")) else 0)
     assert smpp_harness.history[2][1]["short_message"] == b"x" * 300
     assert smpp_harness.history[-1][1]["ms_availability_status"] == 2
+
+
+def test_the_times_of_an_answer(harness):
+    harness.answer("submit_via", "ESME_RSYSERR")
+    harness.answer("submit_via", "ESME_RMSGQFUL", times=2)
+    harness.answer("submit_via", "ESME_RTHROTTLED", times=1)
+    told = [submitted(harness) for _ in range(5)]
+    assert told == ["ESME_RMSGQFUL", "ESME_RMSGQFUL", "ESME_RTHROTTLED", "ESME_RSYSERR", "ESME_RSYSERR"]
+
+
+def test_clear(harness):
+    harness.bind_down("carrier")
+    harness.clear_answers()
+    assert submitted(harness) == "msg-1"
+    harness.answer("submit_via", "ESME_RSYSERR")
+    harness.smpp.set_query_result(MockQueryResp(message_state=8))
+    harness.smpp.set_config({"binds": [{"name": "carrier"}, {"name": "other"}]})
+    harness.smpp.clear()
+    assert (harness.sent, harness.history) == ([], [])
+    assert [bind["name"] for bind in real.binds()] == ["carrier"]
+    assert submitted(harness) == "msg-2"
+    assert harness.run(real.query_via("carrier", message_id="7")).message_state == 1
+    harness.smpp.set_query_result(MockQueryResp(message_state=8))
+    harness.clear_answers()
+    assert harness.run(real.query_via("carrier", message_id="7")).message_state == 1
 
 
 def test_sent_is_of_the_last_event_and_history_of_all(harness):
@@ -191,11 +219,18 @@ def test_replies_of_other_commands(smpp_harness):
         assert query.final_date == "261123120000000+"
 
     smpp_harness.run(script())
+    smpp_harness.clear_answers()
+    assert smpp_harness.run(real.submit_multi_via("carrier", destinations=["1"])).message_id == "msg-2"
+    smpp_harness.run(real.data_via("carrier", short_message=b"x", tlvs={0x1400: b"v"}))
+    assert smpp_harness.sent[0][1]["tlvs"] == [(0x1400, b"v")]
 
 
 def test_a_query_result(smpp_harness):
     smpp_harness.smpp.set_query_result(MockQueryResp(message_id="x", message_state=8))
-    assert smpp_harness.run(real.query_via("carrier", message_id="7")).message_state == 8
+    found = smpp_harness.run(real.query_via("carrier", message_id="7"))
+    assert (found.message_id, found.message_state) == ("x", 8)
+    smpp_harness.smpp.set_query_result(MockQueryResp(message_state=8))
+    assert smpp_harness.run(real.query_via("carrier", message_id="7")).message_id == "7"
     smpp_harness.smpp.set_query_result(None)
     assert smpp_harness.run(real.query_via("carrier", message_id="7")).message_state == 1
 
@@ -210,8 +245,3 @@ def test_what_cannot_be_an_answer(harness):
     harness.answer("submit_via", message_idd="x")
     with pytest.raises(TypeError, match="message_idd"):
         submitted(harness)
-
-
-def test_a_vendors_status_is_passed_on(harness):
-    harness.answer("submit_via", 0x4FF)
-    assert submitted(harness) == "0x000004FF"

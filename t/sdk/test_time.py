@@ -2,6 +2,8 @@
 
 import asyncio
 import contextvars
+import socket
+import threading
 import time
 
 import pytest
@@ -199,6 +201,31 @@ def test_the_clock_is_the_real_one_between_events(smpp_harness):
     smpp_harness.advance(1e6)
     assert time.time is real
     assert smpp_harness.time - time.time() > 9e5
+
+
+def test_every_clock_of_a_script(smpp_harness):
+    async def script():
+        clocks = (time.time, lambda: time.time_ns() / 1e9, time.monotonic, lambda: time.monotonic_ns() / 1e9)
+        before = [clock() for clock in clocks]
+        await asyncio.sleep(3600)
+        return [clock() - since for clock, since in zip(clocks, before)]
+
+    assert smpp_harness.run(script()) == pytest.approx([3600] * 4)
+
+
+def test_a_socket_is_waited_for_before_time_jumps(smpp_harness):
+    """An answer that takes a little real time is no timeout in the test's."""
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+
+        async def script():
+            threading.Timer(0.02, theirs.send, (b"hello",)).start()
+            async with asyncio.timeout(5):
+                return await asyncio.get_running_loop().sock_recv(ours, 100)
+
+        assert smpp_harness.run(script()) == b"hello"
 
 
 def test_receipts_that_come_first_are_handed_out_later(smpp_harness):
