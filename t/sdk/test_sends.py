@@ -245,3 +245,8 @@ def test_what_cannot_be_an_answer(harness):
     harness.answer("submit_via", message_idd="x")
     with pytest.raises(TypeError, match="message_idd"):
         submitted(harness)
+
+
+def test_a_vendors_status_is_passed_on(harness):
+    harness.answer("submit_via", 0x4FF)
+    assert submitted(harness) == "0x000004FF"
