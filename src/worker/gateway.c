@@ -3,19 +3,27 @@
 
 #include <stdio.h>
 
+/* The next number in hexadecimal digits, in place. */
+static void count_up(char *digits, size_t n)
+{
+    for (char *d = digits + n; d-- > digits;) {
+        if (*d != 'f') {
+            *d = (char)(*d == '9' ? 'a' : *d + 1);
+            return;
+        }
+        *d = '0';
+    }
+}
+
 size_t gateway_message_id(const struct gateway *gateway, char to[40])
 {
-    static const char hex[] = "0123456789abcdef";
-    static uint64_t counter;
-    static char prefix[32];
-    static size_t prefix_len;
-    if (prefix_len == 0)
-        prefix_len =
-            (size_t)snprintf(prefix, sizeof(prefix), "%s%02x%04x", gateway->node, gateway->worker, gateway->generation);
-    memcpy(to, prefix, prefix_len);
-    uint64_t n = ++counter;
-    for (int i = 7; i >= 0; i--, n >>= 4)
-        to[prefix_len + (size_t)i] = hex[n & 15];
-    to[prefix_len + 8] = 0;
-    return prefix_len + 8;
+    enum { DIGITS = 8 };
+    static char id[40];
+    static size_t len;
+    if (len == 0)
+        len =
+            (size_t)snprintf(id, sizeof(id), "%s%02x%04x00000000", gateway->node, gateway->worker, gateway->generation);
+    count_up(id + len - DIGITS, DIGITS);
+    memcpy(to, id, len + 1);
+    return len;
 }

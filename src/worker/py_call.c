@@ -188,6 +188,7 @@ void py_host_session_event(const char *event, struct py_session *session)
     int which = strcmp(event, "bound") == 0 ? 0 : 1;
     if (!py_handlers->on_session[which])
         return;
+    py_task_rest();
     PyObject *r = PyObject_CallMethod(py_runtime, "session_event", "sO", event, py_session_object(session));
     if (!r)
         py_log_exception("on_session");

@@ -107,6 +107,7 @@ int py_host_start(struct gateway *gateway, char **error)
 
 int py_host_load(int compiled, char **error)
 {
+    py_task_rest();
     PyObject *r = PyObject_CallMethod(py_runtime, "load", "i", compiled);
     py_end_if_forked();
     if (!r) {

@@ -117,6 +117,9 @@ int py_task_init(PyObject *loop);
  * coroutine is cancelled. Returns true when it suspended. args are kept for it by the coroutine itself. */
 bool py_task_run(PyObject *callable, PyObject *const *args, size_t nargs, unsigned timeout_ms, py_task_done_fn *done,
                  void *arg);
+/* Between two handlers the first one's idle task may stay asyncio's current one. To be called before anything else of
+ * Python runs. */
+void py_task_rest(void);
 unsigned py_task_count(void); /* that have suspended and not ended */
 /* To be called where the script's code returns to C: a forked child of the script's must not answer for the worker. */
 void py_end_if_forked(void);

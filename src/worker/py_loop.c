@@ -220,6 +220,7 @@ static PyObject *loop_select(PyObject *module, PyObject *timeout)
     do {
         ev_run(loop, wait ? EVRUN_ONCE : EVRUN_NOWAIT);
         resume_handlers(loop);
+        py_task_rest();
         failed = PyErr_CheckSignals();
     } while (wait && !failed && !deadline_over && !asyncio_has_work(timer));
     selecting = false;

@@ -47,17 +47,17 @@ static void ended(Carrier *c, PyObject *value)
 static void step(Carrier *c)
 {
     PyObject *value = NULL, *task = Py_NewRef(c->task);
-    Py_ssize_t references = Py_REFCNT(task);
     py_task_enter(task, c->context);
+    Py_ssize_t references = Py_REFCNT(task);
     py_current_task = task;
     PySendResult r = PyIter_Send(c->coro, Py_None, &value);
     py_end_if_forked();
     py_current_task = NULL;
+    c->kept += Py_REFCNT(task) - references;
     PyObject *type = NULL, *exception = NULL, *traceback = NULL;
     if (r == PYGEN_ERROR)
         PyErr_Fetch(&type, &exception, &traceback);
     py_task_leave(task, c->context);
-    c->kept += Py_REFCNT(task) - references;
     Py_DECREF(task);
     if (r == PYGEN_ERROR)
         PyErr_Restore(type, exception, traceback);

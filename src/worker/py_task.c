@@ -160,19 +160,56 @@ static int task_switch(PyObject *function, PyObject *task)
     return r ? 0 : -1;
 }
 
+/* The task that is current although no step runs: the next handler mostly gets the same one. Owned. */
+static PyObject *resting;
+
+void py_task_rest(void)
+{
+    if (resting && task_switch(leave_task, resting) < 0)
+        Py_FatalError("asyncio's current task is not what it should be");
+    Py_CLEAR(resting);
+}
+
 /* A handler that is started from within another's step must not see that one's task. */
 void py_task_enter(PyObject *task, PyObject *context)
 {
-    if ((py_current_task && task_switch(leave_task, py_current_task) < 0) || task_switch(enter_task, task) < 0 ||
-        PyContext_Enter(context) < 0)
+    bool is_current = resting == task;
+    if (!is_current)
+        py_task_rest();
+    if ((py_current_task && task_switch(leave_task, py_current_task) < 0) ||
+        (!is_current && task_switch(enter_task, task) < 0) || PyContext_Enter(context) < 0)
         Py_FatalError("asyncio's current task is not what it should be");
+    Py_CLEAR(resting);
 }
 
 void py_task_leave(PyObject *task, PyObject *context)
 {
     PyContext_Exit(context);
-    if (task_switch(leave_task, task) < 0 || (py_current_task && task_switch(enter_task, py_current_task) < 0))
+    resting = Py_NewRef(task);
+    if (py_current_task || !py_gateway->loop) /* a test has no loop of ours, whose turn would end it */
+        py_task_rest();
+    if (py_current_task && task_switch(enter_task, py_current_task) < 0)
         Py_FatalError("asyncio's current task is not what it should be");
+}
+
+/* ---- contexts ---- */
+
+static PyObject *spare_context; /* an empty one that nobody else holds */
+
+static PyObject *context_take(void)
+{
+    PyObject *context = spare_context;
+    spare_context = NULL;
+    return context ? context : PyContext_Copy(base_context);
+}
+
+/* Takes the reference. A context in which the handler has set nothing is as good as a new one. */
+static void context_put_back(PyObject *context)
+{
+    if (!spare_context && Py_REFCNT(context) == 1 && PyObject_Length(context) == 0)
+        spare_context = context;
+    else
+        Py_DECREF(context);
 }
 
 /* The call and the first step. PYGEN_NEXT: *coro goes on (owned), with *value what it waits for. */
@@ -206,19 +243,20 @@ bool py_task_run(PyObject *callable, PyObject *const *args, size_t nargs, unsign
                  void *arg)
 {
     PyObject *coro = NULL, *value = NULL, *outer = py_current_task;
-    PyObject *context = PyContext_Copy(base_context);
+    PyObject *context = context_take();
     Carrier *c = context ? carrier_take() : NULL;
     if (!c) {
         Py_XDECREF(context);
         done(arg, NULL);
         return false;
     }
-    Py_ssize_t references = Py_REFCNT(c->task);
     py_task_enter(c->task, context);
+    Py_ssize_t references = Py_REFCNT(c->task);
     py_current_task = c->task;
     PySendResult r = first_step(callable, args, nargs, &coro, &value);
     py_end_if_forked();
     py_current_task = outer;
+    Py_ssize_t kept = Py_REFCNT(c->task) - references;
     PyObject *type = NULL, *exception = NULL, *traceback = NULL;
     if (r == PYGEN_ERROR)
         PyErr_Fetch(&type, &exception, &traceback);
@@ -226,19 +264,18 @@ bool py_task_run(PyObject *callable, PyObject *const *args, size_t nargs, unsign
     if (r == PYGEN_NEXT) {
         c->done = done;
         c->arg = arg;
-        c->kept = Py_REFCNT(c->task) - references;
+        c->kept = kept;
         carrier_hand_over(c, coro, value, context, timeout_ms);
         return true;
     }
-    Py_DECREF(context);
+    context_put_back(context);
     if (r == PYGEN_RETURN && py_task_cancel_pending(c)) {
         Py_CLEAR(value);
         PyErr_SetNone(py_cancelled_error);
     } else if (r == PYGEN_ERROR) {
         PyErr_Restore(type, exception, traceback);
     }
-    bool touched = Py_REFCNT(c->task) != references || (c->gate && c->gate->state == WAIT_CANCELLED) ||
-                   py_carrier_has_callbacks(c->task);
+    bool touched = kept != 0 || (c->gate && c->gate->state == WAIT_CANCELLED) || py_carrier_has_callbacks(c->task);
     done(arg, value);
     PyErr_Clear();
     Py_XDECREF(value);

@@ -412,7 +412,7 @@ def submit_remembered(
     bind: str,
     text: str,
     ttl_ms: int,
-    on_late: Callable[[SmppResp | None, str, str, int], None],
+    on_late: Callable[[SmppResp, str, str, int], None],
     /,
 ) -> Awaitable[tuple[SmppResp, str | CacheError | None]]: ...
 def receipt_key(bind: str, message_id: str, of_receipt: bool, /) -> str: ...
