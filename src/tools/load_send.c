@@ -145,26 +145,34 @@ static void log_message(struct load_conn *conn, uint64_t number, const char *eve
     free(text);
 }
 
+/* What only some options ask for. */
+static void tell_answer(struct load *load, const struct load_entry *entry, uint32_t status, const uint8_t *resp,
+                        size_t len)
+{
+    const uint8_t *id = resp + SMPP_HEADER_SIZE;
+    size_t id_len = len > SMPP_HEADER_SIZE ? strnlen((const char *)id, len - SMPP_HEADER_SIZE) : 0;
+    if (load->log)
+        log_message(entry->conn, entry->number, "submit_resp", status, (struct text){id, id_len});
+    if (load->o.verbose && (!load->o.receipts || status != ESME_ROK))
+        printf("message %llu id=%.*s %s\n", (unsigned long long)entry->number, (int)id_len, (const char *)id,
+               smpp_status_name(status) ? smpp_status_name(status) : "unknown status");
+    if (load->o.receipts && status == ESME_ROK)
+        load_answered(load, entry, id, id_len);
+}
+
 static void answer_is(struct load *load, const struct load_entry *entry, const uint8_t *resp, size_t len)
 {
     uint32_t status = pdu_raw_status(resp);
-    const uint8_t *id = resp + SMPP_HEADER_SIZE;
-    size_t id_len = len > SMPP_HEADER_SIZE ? strnlen((const char *)id, len - SMPP_HEADER_SIZE) : 0;
     hist_add(&load->answers, load->now_ns - entry->begun_ns);
     load->last_ns = load->now_ns;
-    if (load->log)
-        log_message(entry->conn, entry->number, "submit_resp", status, (struct text){id, id_len});
     if (status == ESME_ROK) {
         load->n.accepted++;
     } else {
         load->n.refused++;
         load_count_status(load, status);
     }
-    if (load->o.verbose && (!load->o.receipts || status != ESME_ROK))
-        printf("message %llu id=%.*s %s\n", (unsigned long long)entry->number, (int)id_len, (const char *)id,
-               smpp_status_name(status) ? smpp_status_name(status) : "unknown status");
-    if (load->o.receipts && status == ESME_ROK)
-        load_answered(load, entry, id, id_len);
+    if (load->log || load->o.verbose || load->o.receipts)
+        tell_answer(load, entry, status, resp, len);
 }
 
 static void no_answer(struct load *load, const struct load_entry *entry, enum session_outcome outcome)

@@ -121,8 +121,12 @@ struct sim {
 };
 
 /* smppsim.c */
-/* true in `percent` of the calls. */
-bool sim_chance(struct sim *sim, double percent);
+bool sim_draw(struct sim *sim, double percent);
+/* true in `percent` of the calls. Most are never: asked several times for each message. */
+static inline bool sim_chance(struct sim *sim, double percent)
+{
+    return percent > 0 && sim_draw(sim, percent);
+}
 void sim_event(struct sim *sim, const struct sim_conn *conn, const char *event, const struct evlog_line *what);
 /* Begins the end: no new connections, unbinds, then the loop stops. */
 void sim_end(struct sim *sim);

@@ -110,10 +110,8 @@ static const struct opt table[] = {
 static const struct opts opts = {"smppsim", "An SMSC to test against: takes binds, gives ids, sends receipts.", table,
                                  ARRAY_LEN(table)};
 
-bool sim_chance(struct sim *sim, double percent)
+bool sim_draw(struct sim *sim, double percent)
 {
-    if (percent <= 0)
-        return false;
     sim->rng ^= sim->rng >> 12;
     sim->rng ^= sim->rng << 25;
     sim->rng ^= sim->rng >> 27;
