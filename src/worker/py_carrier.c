@@ -163,6 +163,25 @@ static PySendResult idle(Carrier *c, PyObject **result)
     return c->gate ? PYGEN_NEXT : PYGEN_ERROR;
 }
 
+/* A future says that it is awaited until the task has taken it, and nobody else can await it so long. False when it is
+ * none. */
+static bool set_awaited(PyObject *yielded, PyObject *whether)
+{
+    PyObject *blocking = PyObject_GetAttr(yielded, name_blocking);
+    bool is_future = blocking && PyBool_Check(blocking) && PyObject_SetAttr(yielded, name_blocking, whether) == 0;
+    PyErr_Clear();
+    Py_XDECREF(blocking);
+    return is_future;
+}
+
+void py_carrier_hand_over(Carrier *c, PyObject *value)
+{
+    set_awaited(value, Py_False);
+    c->yielded = value;
+    c->state = HANDED;
+    py_carrier_wake(c);
+}
+
 static PySendResult carrier_send(Carrier *c, PyObject *arg, PyObject **result)
 {
     switch (c->state) {
@@ -174,6 +193,7 @@ static PySendResult carrier_send(Carrier *c, PyObject *arg, PyObject **result)
         Py_CLEAR(c->gate);
         *result = c->yielded;
         c->yielded = NULL;
+        set_awaited(*result, Py_True);
         return PYGEN_NEXT;
     case RUNNING:
         return carrier_resume(c, arg, result);
@@ -193,14 +213,7 @@ static PySendResult carrier_send(Carrier *c, PyObject *arg, PyObject **result)
  * on waiting. */
 static int cancel_yielded(PyObject *yielded)
 {
-    PyObject *blocking = PyObject_GetAttr(yielded, name_blocking);
-    if (!blocking) {
-        PyErr_Clear();
-        return 0;
-    }
-    int waits = blocking == Py_True;
-    Py_DECREF(blocking);
-    if (!waits)
+    if (!set_awaited(yielded, Py_True))
         return 0;
     PyObject *r = PyObject_CallMethodNoArgs(yielded, name_cancel);
     int taken = r ? PyObject_IsTrue(r) : -1;

@@ -49,6 +49,8 @@ bool py_carrier_is_untouched(const Carrier *c);
 bool py_carrier_is_cancelled(const Carrier *c);
 /* It goes on when what its coroutine has yielded, `wait`, has ended. Steals the reference. */
 void py_carrier_await(Carrier *c, PyObject *wait);
+/* Its coroutine has yielded something else than a Wait (stolen): its task wakes to await that. */
+void py_carrier_hand_over(Carrier *c, PyObject *value);
 /* Its coroutine is over; the carrier may wait for another. */
 void py_carrier_let_go(Carrier *c);
 /* Lets the task that idles at the gate step. */

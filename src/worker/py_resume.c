@@ -14,14 +14,6 @@ void py_resume_soon(Wait *w)
     last = &w->next;
 }
 
-/* The coroutine has yielded something else than a Wait: its task wakes to await that. */
-static void hand_over(Carrier *c, PyObject *value)
-{
-    c->yielded = value;
-    c->state = HANDED;
-    py_carrier_wake(c);
-}
-
 /* The handler has ended, and its task idles still: for another handler, or, when the handler has left a trace on it,
  * it ends as well. */
 static void ended(Carrier *c, PyObject *value)
@@ -66,7 +58,7 @@ static void step(Carrier *c)
     else if (py_wait_is_open(value))
         py_carrier_await(c, value);
     else
-        hand_over(c, value);
+        py_carrier_hand_over(c, value);
 }
 
 /* A task that was cancelled hears of that instead when asyncio steps it. */

@@ -140,13 +140,10 @@ static void carrier_hand_over(Carrier *c, PyObject *coro, PyObject *yielded, PyO
     c->context = context;
     suspended_count++;
     deadline_set(c, timeout_ms);
-    if (py_wait_is_open(yielded)) {
+    if (py_wait_is_open(yielded))
         py_carrier_await(c, yielded);
-    } else {
-        c->yielded = yielded;
-        c->state = HANDED;
-        py_carrier_wake(c);
-    }
+    else
+        py_carrier_hand_over(c, yielded);
     Py_DECREF(c); /* its task holds it now */
 }
 
