@@ -41,17 +41,24 @@ async def authorise(bind: smpp.Bind) -> smpp.BindResult:
     return bind.accept()
 
 
-DEFAULT_CHAIN, RULES = smpp.routing_rules()
-RULES = sorted(RULES, key=lambda rule: len(rule["prefix"]), reverse=True)
+def binds_of(chain: list[str]) -> list[str]:
+    return [entry.removeprefix("bind:") for entry in chain]
+
+
+default_chain, rules = smpp.routing_rules()
+DEFAULT_CHAIN = binds_of(default_chain)
+CHAINS = {rule["prefix"]: binds_of(rule["chain"]) for rule in reversed(rules)}  # of the same prefix the first counts
+LENGTHS = sorted({len(prefix) for prefix in CHAINS}, reverse=True)
 
 
 def chain_for(destination: str) -> list[str]:
     """The binds for a destination in the order they are tried: those of the longest prefix that fits."""
     number = destination.lstrip("+")
-    for rule in RULES:
-        if number.startswith(rule["prefix"]):
-            return [entry.removeprefix("bind:") for entry in rule["chain"]]
-    return [entry.removeprefix("bind:") for entry in DEFAULT_CHAIN]
+    for length in LENGTHS:
+        chain = CHAINS.get(number[:length])
+        if chain is not None:
+            return chain
+    return DEFAULT_CHAIN
 
 
 def relayed(pdu: smpp.Pdu) -> dict[str, Any]:
