@@ -99,6 +99,7 @@ struct load {
     uint64_t awaited; /* accepted messages without a final receipt */
 
     struct hist answers, receipt_times;
+    struct hist lateness; /* --rate: from when a message was due until it was sent */
     struct {
         uint32_t status;
         uint64_t count;

@@ -75,6 +75,7 @@ static void report_json(const struct load *load)
     printf(", \"lost\": %" PRIu64, load_lost(load));
     json_hist("answer_us", &load->answers);
     json_hist("receipt_us", &load->receipt_times);
+    json_hist("late_us", &load->lateness);
     printf(", \"errors\": {");
     for (unsigned i = 0; i < LOAD_STATUSES_MAX && load->statuses[i].count; i++) {
         status_name(load->statuses[i].status, name, sizeof(name));
@@ -108,6 +109,7 @@ static void report_text(const struct load *load)
     }
     text_hist("submit to answer:", &load->answers);
     text_hist("submit to receipt:", &load->receipt_times);
+    text_hist("due to submit:", &load->lateness);
 }
 
 void load_report(const struct load *load)

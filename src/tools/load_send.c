@@ -273,6 +273,7 @@ static void on_pace(struct ev_loop *loop, ev_io *w, int events)
         uint64_t at = load->begun_ns + (uint64_t)((double)load->n.sent / load->o.rate * 1e9);
         if (!send_somewhere(load, at))
             break;
+        hist_add(&load->lateness, load->now_ns - at);
     }
     load_check_end(load);
 }

@@ -68,6 +68,7 @@ class Rig:
             "rate": result["rate"],
             "answer_us": result["answer_us"],
             "receipt_us": result["receipt_us"],
+            "late_us": result.get("late_us", {}),
             "lost": result["lost"],
             "errors": result["errors"],
             "cpu": {name: seconds * 1e6 / count for name, seconds in cpu.items()},

@@ -26,6 +26,9 @@ def row(title, label, row, ceiling, out):
     remarks = [row["note"]] if row.get("note") else []
     if row.get("peak"):
         remarks.append("peak " + ", ".join(f"{name} {mib:.0f}" for name, mib in row["peak"].items()))
+    if row.get("late_us", {}).get("count"):
+        late = row["late_us"]
+        remarks.append(f"of it the driver was late {late['p50']:.1f} (p50), {late['p99']:.1f} (p99), {late['max']:.1f}")
     if row.get("driver_bound"):
         remarks.append("THE DRIVER IS THE BOTTLENECK: its core is full, no server's is")
     if row.get("lost") or row.get("errors"):

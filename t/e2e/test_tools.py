@@ -76,6 +76,14 @@ def test_no_answer_is_a_loss(sim):
     assert (result["lost_answers"], result["lost"]) == (5, 5)
 
 
+def test_lateness_is_told_where_there_is_a_rate(sim):
+    one = sim("--delay-rate", 100, "--delay-ms", 100)  # a window of 1: each waits for the answer to the one before
+    late = loaded(one.port, "--count", 5, "--rate", 1000, "--window", 1)["late_us"]
+    assert late["count"] == 5
+    assert late["max"] > 300_000
+    assert loaded(one.port, "--count", 1)["late_us"]["count"] == 0
+
+
 def test_lost_connections(sim):
     one = sim("--disconnect-rate", 100)
     result = loaded(one.port, "--count", 1, status=1)
