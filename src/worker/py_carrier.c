@@ -31,14 +31,20 @@ static void finish(Carrier *c)
     Py_CLEAR(c->task);
 }
 
-bool py_carrier_has_callbacks(PyObject *task)
+static bool has_attributes(PyObject *task)
+{
+    PyObject **dict = _PyObject_GetDictPtr(task);
+    return dict && *dict && PyDict_GET_SIZE(*dict) > 0;
+}
+
+bool py_carrier_is_marked(PyObject *task)
 {
     PyObject *callbacks = PyObject_GetAttr(task, name_callbacks);
     bool any = callbacks && callbacks != Py_None;
     if (!callbacks)
         PyErr_Clear();
     Py_XDECREF(callbacks);
-    return any;
+    return any || has_attributes(task);
 }
 
 long py_carrier_cancels(PyObject *task)
@@ -52,7 +58,7 @@ long py_carrier_cancels(PyObject *task)
 
 bool py_carrier_is_untouched(const Carrier *c)
 {
-    return c->kept == 0 && !py_carrier_has_callbacks(c->task) && py_carrier_cancels(c->task) == 0;
+    return c->kept == 0 && !py_carrier_is_marked(c->task) && py_carrier_cancels(c->task) == 0;
 }
 
 /* The task of a handler that has ended waits for another one. false: there are enough, or no memory. */

@@ -38,7 +38,8 @@ int py_carrier_init(PyObject *loop);
 Carrier *py_carrier_new(void);
 /* Calls done, once. result NULL: an exception is set, and is cleared. */
 void py_carrier_tell(Carrier *c, PyObject *result);
-bool py_carrier_has_callbacks(PyObject *task);
+/* Whether the task has callbacks, or attributes of the script's own. */
+bool py_carrier_is_marked(PyObject *task);
 /* Task.cancelling(). */
 long py_carrier_cancels(PyObject *task);
 /* Whether the task has a cancel that its next step is to raise. */

@@ -95,7 +95,7 @@ static Carrier *carrier_take(void)
 {
     while (parked_count > 0) {
         Carrier *c = parked[--parked_count];
-        if ((c->state == FRESH || c->state == PARKED) && !(c->gate && c->gate->state == WAIT_CANCELLED))
+        if ((c->state == FRESH || c->state == PARKED) && !py_carrier_is_cancelled(c))
             return c;
         Py_DECREF(c); /* somebody cancelled all tasks */
     }
@@ -272,7 +272,7 @@ bool py_task_run(PyObject *callable, PyObject *const *args, size_t nargs, unsign
     } else if (r == PYGEN_ERROR) {
         PyErr_Restore(type, exception, traceback);
     }
-    bool touched = kept != 0 || (c->gate && c->gate->state == WAIT_CANCELLED) || py_carrier_has_callbacks(c->task);
+    bool touched = kept != 0 || (c->gate && c->gate->state == WAIT_CANCELLED) || py_carrier_is_marked(c->task);
     done(arg, value);
     PyErr_Clear();
     Py_XDECREF(value);

@@ -1,5 +1,7 @@
 """Handlers that await a send or Redis: as if those were asyncio's own futures, whoever awaits or cancels them."""
 
+import signal
+
 import pytest
 from lib import smpp_raw as raw
 from lib.daemon import OPEN
@@ -46,11 +48,11 @@ async def deliver(pdu, session):
 
 
 class Scripted:
-    def __init__(self, smscd, upstream, script=PRELUDE, **kwargs):
+    def __init__(self, smscd, upstream, script=PRELUDE, window=5000, **kwargs):
         smscs = {name: upstream() for name in ("auto", "manual")}
         binds = [
             {"name": name, "host": "127.0.0.1", "port": smsc.port, "system_id": "gw", "password": "pw"}
-            | {"reconnect_min_ms": 50, "window": 5000}
+            | {"reconnect_min_ms": 50, "window": window}
             for name, smsc in smscs.items()
         ]
         self.daemon = smscd(script, binds=binds, **kwargs)
@@ -131,12 +133,12 @@ seen = []
 for n in range(3):
     seen.append((await via(str(n))).message_id)
     await asyncio.sleep(0)
-    await cache.set('n', n)
+    await cache.set(f'n{pdu.sequence_number}', n)
     future = loop.create_future()
     later(0.001, future.set_result, n)
     seen.append(str(await future))
     await asyncio.sleep(0.001)
-    seen.append(await cache.get('n'))
+    seen.append(await cache.get(f'n{pdu.sequence_number}'))
 return ' '.join(seen)
 """,
         "id-0 0 0 id-1 1 1 id-2 2 2",
@@ -538,3 +540,252 @@ def test_many_await_the_same(it, first, what):
     code = f"{FIRST[first]}\nif not shared.get('f') or shared['f'].done():\n    {made}\nreturn await shared['f']"
     seqs = [it.start(code) for _ in range(20)]
     assert {it.end(seq) for seq in seqs} == {"same"}
+
+
+def test_cancel_of_one_that_awaits_a_shared_future(it):
+    """As asyncio's: the future is cancelled, and so is everybody who awaits it."""
+    code = """await cache.get('k')
+if not shared.get('f') or shared['f'].done():
+    shared['f'] = asyncio.get_running_loop().create_future()
+    later(0.05, me().cancel)
+try:
+    await shared['f']
+except asyncio.CancelledError:
+    while me().uncancel():
+        pass
+    return shared['f'].cancelled()"""
+    seqs = [it.start(code) for _ in range(10)]
+    assert {it.end(seq) for seq in seqs} == {"True"}
+
+
+VICTIM = "shared['victim'] = me()\ntry:\n    return (await {}).message_id\nexcept asyncio.CancelledError:\n    {}"
+ENDS = {"caught": ("me().uncancel()\n    return 'cancelled'", "cancelled"), "raised": ("raise", raw.ESME_RSYSERR)}
+CANCEL = "return shared.pop('victim').cancel()"
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("first", FIRST)
+def test_cancelled_by_another_handler_when_sent(it, first, end):
+    code, expected = ENDS[end]
+    victim = it.start(FIRST[first] + "\n" + VICTIM.format("via(bind='manual')", code))
+    sent = it.sent()
+    assert it.run(CANCEL) == "True"
+    assert it.end(victim) == expected
+    it.up.answer(sent, message_id="nobody")
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_cancelled_by_another_handler_when_answered(it, end):
+    """Both answers come at once; the first handler that goes on cancels the other, which has its answer already."""
+    code, expected = ENDS[end]
+    for _ in range(5):
+        killer = it.start(f"await via('killer', bind='manual')\n{CANCEL}")
+        first = it.sent()
+        victim = it.start("await cache.get('k')\n" + VICTIM.format("via('victim', bind='manual')", code))
+        second = it.sent()
+        it.up.write(b"".join(raw.encode("submit_sm_resp", pdu.seq, message_id="x") for pdu in (first, second)))
+        assert it.end(killer) == "True"
+        assert it.end(victim) == expected
+
+
+def test_cancel_and_uncancel_by_another_handler(it):
+    """A cancel that was taken back raises all the same, as a future that was cancelled does."""
+    victim = it.start(VICTIM.format("via(bind='manual')", "return me().cancelling()"))
+    it.sent()
+    assert it.run("t = shared.pop('victim')\nt.cancel()\nreturn t.uncancel()") == "0"
+    assert it.end(victim) == "0"
+
+
+def test_cancel_of_one_that_has_ended(it):
+    for first in FIRST.values():
+        assert it.run(f"{first}\nshared['victim'] = me()\nreturn 1") == "1"
+        assert it.run("return shared['victim'].done(), shared['victim'].cancel()") == "(True, False)"
+    seqs = [it.start(f"await via()\nshared['victim'] = me()\nreturn {n}") for n in range(10)]
+    seqs += [it.start("await via()\nshared['victim'].cancel()\nreturn 10")]
+    assert [it.end(seq) for seq in seqs] == [str(n) for n in range(11)]
+
+
+def test_all_tasks_cancelled(it):
+    """Whoever cancels all tasks cancels idle ones, too; those are no harm to the handlers that follow."""
+    seqs = [it.start("await via(bind='manual')") for _ in range(5)]
+    for _ in seqs:
+        it.sent()
+    code = "await via()\nfor task in asyncio.all_tasks() - {me()}:\n    task.cancel()\nreturn 1"
+    later = [it.start(code), *(it.start("return 'after'") for _ in range(5))]
+    assert [it.end(seq) for seq in later] == ["1"] + 5 * ["after"]
+    assert {it.end(seq) for seq in seqs} == {raw.ESME_RSYSERR}
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_another_awaits_the_handlers_task(it, first):
+    code = f"{FIRST[first]}\nshared['t'] = me()\nawait via(bind='manual')\nreturn 'ended'"
+    awaited = it.start(code)
+    sent = it.sent()
+    waiter = it.start("await asyncio.wait([shared['t']])\nreturn shared['t'].done()")
+    it.idle()
+    it.up.answer(sent)
+    assert it.end(awaited) == "ended"
+    assert it.end(waiter) == "True"
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_done_callback(it, first):
+    """It is called when its handler has ended, and not for the next one."""
+    code = f"{FIRST[first]}\nme().add_done_callback(lambda task: shared['called'].append(task.done()))\nreturn 1"
+    it.run("shared['called'] = []")
+    for _ in range(3):
+        assert it.run(code) == "1"
+        assert (
+            it.run("while len(shared['called']) < 1:\n    await asyncio.sleep(0)\nreturn shared['called']") == "[True]"
+        )
+        it.run("shared['called'].clear()")
+
+
+@pytest.mark.parametrize("first", ["redis", "sent"])
+def test_nothing_of_a_task_is_left_to_the_next_message(it, first):
+    code = f"before = getattr(me(), 'note', None)\nme().note = 'mine'\n{FIRST[first]}\nreturn before, me().note"
+    assert {it.run(code) for _ in range(5)} == {"(None, 'mine')"}
+
+
+@pytest.mark.parametrize("first", FIRST)
+@pytest.mark.parametrize(
+    "raised",
+    ["KeyboardInterrupt", "SystemExit", "asyncio.CancelledError", "GeneratorExit", "StopIteration", "KeyError"],
+)
+def test_raised(it, first, raised):
+    assert it.run(f"{FIRST[first]}\nraise {raised}") == raw.ESME_RSYSERR
+    it.idle()
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_child_process(it, first):
+    """A child that a handler forks must not answer for the worker."""
+    code = f"{FIRST[first]}\npid = os.fork()\nif pid == 0:\n    return 'child'\nreturn os.waitpid(pid, 0)[0] == pid"
+    assert it.run(code) == "True"
+
+
+def test_closed_from_elsewhere(it):
+    """Nobody should do this: the handler's coroutine ends under its task."""
+    victim = it.start("shared['victim'] = me()\nawait via(bind='manual')")
+    sent = it.sent()
+    it.run("shared['victim'].get_coro().close()\ngc.collect()")
+    it.up.answer(sent)
+    it.run("shared.pop('victim').cancel()")
+    assert it.end(victim) == raw.ESME_RSYSERR
+
+
+def test_taken_back_from_the_queue(smscd, upstream):
+    it = Scripted(smscd, upstream, window=1)
+    first = it.start("return (await via('1', bind='manual')).message_id")
+    sent = it.sent()
+    victim = it.start(VICTIM.format("via('2', bind='manual')", "me().uncancel()\n    return 'cancelled'"))
+    last = it.start("await via()\nreturn (await via('3', bind='manual')).message_id")
+    it.idle()
+    assert it.run(CANCEL) == "True"
+    assert it.end(victim) == "cancelled"
+    it.up.answer(sent, message_id="one")
+    sent = it.sent()
+    assert sent.short_message == b"3"
+    it.up.answer(sent, message_id="three")
+    assert (it.end(first), it.end(last)) == ("one", "three")
+
+
+# -- what goes away meanwhile ----------------------------------------------------------
+
+
+def test_upstream_goes(smscd, upstream):
+    it = Scripted(smscd, upstream)
+    code = "try:\n    await {}via(bind='manual'{})\nexcept smpp.SmppError as e:\n    return type(e).__name__"
+    seqs = [it.start(first + "\n" + code.format("", "")) for first in FIRST.values()]
+    seqs += [it.start(code.format("asyncio.wait_for(", ", timeout=9), 9"))]
+    for _ in seqs:
+        it.sent()
+    it.up.reset()
+    assert {it.end(seq) for seq in seqs} == {"ResponseTimeout"}
+
+
+def test_application_goes(smscd, upstream):
+    it = Scripted(smscd, upstream)
+    other = it.daemon.bind("other")
+    it.daemon.wait_records("bound", 4)
+    found = "to = next(s.session_id for s in await smpp.sessions('other'))\n"
+    code = found + "try:\n    await smpp.deliver_to(to)\nexcept smpp.SmppError as e:\n    return type(e).__name__"
+    deliver = it.start(code)
+    other.expect("deliver_sm")
+    for _ in range(5):
+        other.send("submit_sm", short_message=b"await via(bind='manual')\nrecord('went on')")
+    sent = [it.sent() for _ in range(5)]
+    other.reset()
+    assert it.end(deliver) in ("ResponseTimeout", "SessionGone")
+    for pdu in sent:
+        it.up.answer(pdu)
+    it.daemon.wait_records("went on", 5)
+    it.idle()
+
+
+@pytest.mark.parametrize("how", ["answered", "away"])
+def test_redis_goes(smscd, upstream, redis_server, how):
+    redis = redis_server()
+    it = Scripted(smscd, upstream, redis={"url": redis.url, "timeout_ms": 5000})
+    redis.process.send_signal(signal.SIGSTOP)
+    code = "try:\n    return await {}cache.get('k'){}\nexcept cache.CacheError:\n    return 'CacheError'"
+    seqs = [it.start(code.format("", "")) for _ in range(5)]
+    seqs += [it.start(code.format("asyncio.wait_for(", ", 60)"))]
+    seqs += [it.start(code.format("asyncio.shield(asyncio.create_task(", "))"))]
+    it.idle()
+    if how == "away":
+        redis.kill()
+    else:
+        redis.process.send_signal(signal.SIGCONT)
+    assert {it.end(seq) for seq in seqs} == {"CacheError" if how == "away" else "None"}
+
+
+def test_reload(it):
+    seqs = [it.start(f"{first}\nreturn (await via(bind='manual')).message_id") for first in FIRST.values()]
+    sent = [it.sent() for _ in seqs]
+    it.daemon.reload()
+    for pdu in sent:
+        it.up.answer(pdu, message_id="after")
+    assert {it.end(seq) for seq in seqs} == {"after"}
+
+
+def test_drain(smscd, upstream):
+    it = Scripted(smscd, upstream, drain_timeout_ms=10000)
+    seqs = [it.start(f"{first}\nreturn (await via(bind='manual')).message_id") for first in FIRST.values()]
+    sent = [it.sent() for _ in seqs]
+    it.daemon.process.terminate()
+    it.daemon.log.wait("draining")
+    for pdu in sent:
+        it.up.answer(pdu, message_id="drained")
+    assert {it.end(seq) for seq in seqs} == {"drained"}
+
+
+def test_drain_that_is_over(smscd, upstream):
+    it = Scripted(smscd, upstream, drain_timeout_ms=200)
+    end = "record('end')\n    await cache.get('k')\n    record('end')"
+    code = "{}\ntry:\n    await via(bind='manual')\nfinally:\n    " + end
+    for first in FIRST.values():
+        it.start(code.format(first))
+        it.sent()
+    it.daemon.stop()
+    assert len(it.daemon.records("end")) == 2 * len(FIRST)
+
+
+def test_handler_timeout(smscd, upstream):
+    it = Scripted(smscd, upstream, handler_timeout_ms=300)
+    code = "{}\ntry:\n    await via(bind='manual')\nfinally:\n    await via()\n    record('late')"
+    seqs = [it.start(code.format(first)) for first in FIRST.values()]
+    sent = [it.sent() for _ in seqs]
+    assert {it.end(seq) for seq in seqs} == {raw.ESME_RSYSERR}
+    it.daemon.wait_records("late", len(FIRST))
+    for pdu in sent:
+        it.up.answer(pdu)
+    it.idle()
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_loop_stopped(smscd, upstream, first):
+    it = Scripted(smscd, upstream)
+    assert it.run(f"{FIRST[first]}\nasyncio.get_running_loop().stop()\nreturn 1") == "1"
+    it.daemon.log.wait("the script has stopped the loop; it goes on")
+    assert it.run("return (await via('on')).message_id") == "id-on"
