@@ -15,7 +15,7 @@ import random
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import _siphon
@@ -181,10 +181,11 @@ _quiet_lost = _Quiet(3, "messages not remembered")
 
 _compact = json.JSONEncoder(separators=(",", ":"))
 _encode = _compact.encode
-_chunks = json.encoder.c_make_encoder(  # what encode() makes anew for each call
+# What encode() makes anew for each call, and what decode() does where no blanks are around.
+_chunks: Callable[[object, int], Iterable[str]] = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
     None, _compact.default, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, True
 )
-_scan = json.JSONDecoder().scan_once  # what decode() does when there are no blanks around
+_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 def _value_of(context: dict[str, Any]) -> str:
