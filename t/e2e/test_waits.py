@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+from lib import proc
 from lib import smpp_raw as raw
 from lib.daemon import OPEN
 
@@ -789,3 +790,144 @@ def test_loop_stopped(smscd, upstream, first):
     assert it.run(f"{FIRST[first]}\nasyncio.get_running_loop().stop()\nreturn 1") == "1"
     it.daemon.log.wait("the script has stopped the loop; it goes on")
     assert it.run("return (await via('on')).message_id") == "id-on"
+
+
+# -- what an upstream has accepted is remembered -----------------------------------------------
+
+
+@pytest.fixture
+def slow(smscd, upstream, redis_server):
+    """A gateway whose Redis stands still and goes on as the test says."""
+    redis = redis_server()
+    it = Scripted(smscd, upstream, redis={"url": redis.url, "timeout_ms": 2000})
+    it.redis = redis
+    return it
+
+
+def pause(it):
+    it.redis.process.send_signal(signal.SIGSTOP)
+
+
+def go_on(it):
+    it.redis.process.send_signal(signal.SIGCONT)
+
+
+def knows(it, upstream_id):
+    """The message is in Redis with its context."""
+    key = f"siphon:receipt:manual:{upstream_id}"
+    return proc.wait_until(lambda: '"c"' in (it.redis.client().get(key) or ""), what=f"{upstream_id} remembered")
+
+
+# How the handler that sends goes on before Redis has answered.
+LEAVES = {
+    "cancelled": "later(0.2, me().cancel)\ntry:\n    await {}\nexcept asyncio.CancelledError:\n"
+    "    me().uncancel()\n    return 'left'",
+    "timeout": "try:\n    async with asyncio.timeout(0.2):\n        await {}\nexcept TimeoutError:\n    return 'left'",
+    "wait_for": "try:\n    await asyncio.wait_for({}, 0.2)\nexcept TimeoutError:\n    return 'left'",
+    "a task": "task = asyncio.create_task({})\nawait asyncio.wait([task], timeout=0.2)\ntask.cancel()\n"
+    "await asyncio.wait([task])\nreturn 'left'",
+    "closed": "coro = {}\nwait = coro.send(None)\nawait asyncio.sleep(0.2)\ncoro.close()\nreturn 'left'",
+}
+
+
+@pytest.mark.parametrize("known", ["new", "early receipt", "the id was used before", "Redis gone"])
+@pytest.mark.parametrize("leave", LEAVES)
+def test_cancelled_between_the_answer_and_redis(slow, leave, known):
+    if known == "early receipt":
+        assert slow.receipt("up-1") == raw.ESME_ROK
+    elif known == "the id was used before":
+        slow.redis.client().set("siphon:receipt:manual:up-1", '{"c":{"text":"older"}}')
+    pause(slow)
+    seq = slow.start(LEAVES[leave].format("kept('mine')"))
+    slow.up.answer(slow.sent(), message_id="up-1")
+    assert slow.end(seq) == "left"
+    if known == "Redis gone":
+        slow.redis.kill()
+        slow.redis.start()
+    else:
+        go_on(slow)
+    if known != "early receipt":
+        knows(slow, "up-1")
+        proc.wait_until(lambda: "mine" in slow.redis.client().get("siphon:receipt:manual:up-1"), what="the newer one")
+        assert slow.receipt("up-1") == raw.ESME_ROK
+    slow.daemon.wait_records("receipt", 1)
+    assert slow.remembered("mine")
+
+
+@pytest.mark.parametrize("leave", LEAVES)
+def test_cancelled_before_the_answer(it, leave):
+    """The upstream accepts what nobody waits for any longer."""
+    name = leave.replace(" ", "-")
+    seq = it.start(LEAVES[leave].format(f"kept({name!r})"))
+    sent = it.sent()
+    assert it.end(seq) == "left"
+    it.up.answer(sent, message_id=f"before-{name}")
+    proc.wait_until(lambda: it.receipt(f"before-{name}") == raw.ESME_ROK and it.remembered(name), what="the receipt")
+
+
+def test_cancelled_when_redis_has_answered(it):
+    """Both answers of Redis come at once, and the first handler cancels the other; an early receipt waits for that."""
+    assert it.receipt("both-2") == raw.ESME_ROK
+    for n in range(20):
+        killer = it.start(f"await kept('k{n}')\n{CANCEL}")
+        first = it.sent()
+        victim = it.start(
+            "await cache.get('k')\n" + VICTIM.format(f"kept('v{n}')", "me().uncancel()\n    return 'cancelled'")
+        )
+        second = it.sent()
+        if n:
+            assert it.receipt(f"both-v{n}") == raw.ESME_ROK  # early
+        answers = [(first, f"both-k{n}"), (second, f"both-v{n}")]
+        it.up.write(b"".join(raw.encode("submit_sm_resp", pdu.seq, message_id=id_) for pdu, id_ in answers))
+        assert it.end(killer) == "True"
+        assert it.end(victim) == "cancelled"
+    proc.wait_until(lambda: all(it.remembered(f"v{n}") for n in range(1, 20)), what="19 early receipts")
+
+
+def test_handler_timeout_between_the_answer_and_redis(smscd, upstream, redis_server):
+    redis = redis_server()
+    it = Scripted(smscd, upstream, redis={"url": redis.url}, handler_timeout_ms=300)
+    it.redis = redis
+    pause(it)
+    seq = it.start("await kept('mine')")
+    it.up.answer(it.sent(), message_id="up-1")
+    assert it.end(seq) == raw.ESME_RSYSERR
+    go_on(it)
+    knows(it, "up-1")
+
+
+def test_drain_between_the_answer_and_redis(slow):
+    """The command is with Redis already when the worker ends."""
+    pause(slow)
+    slow.start("await kept('mine')")
+    slow.up.answer(slow.sent(), message_id="up-1")
+    slow.idle()
+    slow.daemon.process.terminate()
+    slow.daemon.log.wait("draining")
+    go_on(slow)
+    knows(slow, "up-1")
+
+
+def test_upstream_goes_between_the_answer_and_redis(slow):
+    pause(slow)
+    seq = slow.start("return (await kept('mine')).message_id")
+    slow.up.answer(slow.sent(), message_id="up-1")
+    slow.idle()
+    slow.up.reset()
+    slow.daemon.log.wait("bind manual: down")
+    go_on(slow)
+    assert slow.end(seq) == "up-1"
+    knows(slow, "up-1")
+
+
+def test_late_answers_and_an_upstream_that_goes(it):
+    """Timed out, cancelled; one is answered late, the other never."""
+    timed = it.start("try:\n    await kept('late', timeout=0.05)\nexcept smpp.ResponseTimeout:\n    return 'timeout'")
+    sent = it.sent()
+    assert it.end(timed) == "timeout"
+    cancelled = it.start(VICTIM.format("kept('never')", "me().uncancel()\n    return 'cancelled'"))
+    it.sent()
+    it.run(CANCEL)
+    assert it.end(cancelled) == "cancelled"
+    it.up.answer(sent, message_id="late-1")
+    proc.wait_until(lambda: it.receipt("late-1") == raw.ESME_ROK and it.remembered("late"), what="the receipt")
