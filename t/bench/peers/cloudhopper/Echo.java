@@ -20,6 +20,7 @@ public class Echo implements SmppServerHandler {
 
     public static void main(String[] args) throws Exception {
         SmppServerConfiguration configuration = new SmppServerConfiguration();
+        configuration.setHost("127.0.0.1");
         configuration.setPort(Integer.parseInt(args[0]));
         configuration.setMaxConnectionSize(100);
         configuration.setNonBlockingSocketsEnabled(true);

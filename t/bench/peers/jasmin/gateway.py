@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""scripts/bench --peers: Jasmin with a RabbitMQ and a Redis of its own, on free ports of loopback, between one application
-(esme1, s3cret) and one upstream. Arguments: folder of the virtual environment, folder for files, port, upstream's port.
+"""scripts/bench --peers: Jasmin with a RabbitMQ and a Redis of its own, on free ports of loopback, between one
+application (esme1, s3cret) and one upstream. Arguments: folder of the virtual environment, folder for files, port,
+upstream's port.
 
-Runs until SIGTERM or until whoever started it is gone, and then ends all that it started. The receipts are looked up and
-sent by daemons of their own, as Jasmin recommends, nothing is logged, no throughput is limited."""
+Runs until SIGTERM or until whoever started it is gone, and then ends all that it started. The receipts are looked up
+and sent by daemons of their own, as Jasmin recommends, nothing is logged, no throughput is limited."""
 
 import os
 import shutil
@@ -14,10 +15,19 @@ import sys
 import time
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
 CID = "upstream"
-LOGS = ["SMPP_SERVER", "SMPP_SERVER_PB", "CLIENT_MANAGEMENT", "SERVICE_SMPPCLIENT", "SM_LISTENER", "AMQP_BROKER", "ROUTER"]
+LOGS = [
+    "SMPP_SERVER",
+    "SMPP_SERVER_PB",
+    "CLIENT_MANAGEMENT",
+    "SERVICE_SMPPCLIENT",
+    "SM_LISTENER",
+    "AMQP_BROKER",
+    "ROUTER",
+]
 LOGS += ["DLR", "DLR_THROWER", "DELIVERSM_THROWER", "REDIS_CLIENT", "JCLI"]
-LOCKS = ["/tmp/jasmind.lock", "/tmp/dlrd-bench.lock", "/tmp/dlrlookupd-bench.lock"]  # Jasmin's, stale when it is killed
+LOCKS = ["/tmp/jasmind.lock", "/tmp/dlrd-bench.lock", "/tmp/dlrlookupd-bench.lock"]  # of Jasmin: stale when killed
 
 
 def free_port():
@@ -115,7 +125,13 @@ def start_rabbitmq(processes):
     wait_for("epmd", lambda: answers(mapper))
     processes.start("rabbitmq", [script], **env)
     wait_for("RabbitMQ", lambda: answers(port))
-    return port
+    return port, env
+
+
+def consumers(env):
+    """The queues of RabbitMQ that somebody reads."""
+    command = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", "list_consumers", "queue_name"]
+    return subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True).stdout.split()
 
 
 def spec(venv):
@@ -147,15 +163,17 @@ def environment(venv, directory, port, amqp, redis):
         "AMQP_BROKER_PORT": str(amqp),
         "AMQP_BROKER_SPEC": spec(venv),
         "REDIS_CLIENT_PORT": str(redis),
+        # A receipt that overtakes its answer is looked up again, by default after 10 s and then once more.
+        "DLR_DLR_LOOKUP_RETRY_DELAY": "1",
+        "DLR_DLR_LOOKUP_MAX_RETRIES": "20",
     }
 
 
 class Console:
-    """Jasmin's console, jCli."""
+    """Jasmin's console, jCli. Its greeting has no prompt: it is read with the first answer."""
 
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
-        self._answer()
 
     def _answer(self):
         """What it says up to its next prompt."""
@@ -202,17 +220,17 @@ def configure(console, upstream):
 
 
 def start(processes, venv, port, upstream):
-    amqp, redis = start_rabbitmq(processes), start_redis(processes)
+    (amqp, rabbitmq), redis = start_rabbitmq(processes), start_redis(processes)
     env = environment(venv, processes.dir, port, amqp, redis)
     python = f"{venv}/bin/python"
     scripts = {"jasmind": ["--disable-http-api"], "dlrlookupd": ["-i", "bench"], "dlrd": ["-i", "bench"]}
     for name, arguments in scripts.items():
-        processes.start(name, [python, f"{venv}/bin/{name}.py", *arguments], **env)
+        command = [python, str(HERE / "nodelay.py"), f"{venv}/bin/{name}.py", *arguments]
+        processes.start(name, command, **env)
         if name == "jasmind":
             wait_for("Jasmin", lambda: answers(int(env["JCLI_PORT"])))
     configure(Console(int(env["JCLI_PORT"])), upstream)
-    wait_for("dlrlookupd", lambda: "DLRLookup Started" in (processes.dir / "dlrlookupd.out").read_text())
-    wait_for("dlrd", lambda: "DLRThrower Started" in (processes.dir / "dlrd.out").read_text())
+    wait_for("Jasmin's daemons for receipts", lambda: {"DLRLookup-main", "dlr_thrower"} <= set(consumers(rabbitmq)))
 
 
 def main():
@@ -220,15 +238,17 @@ def main():
     ours = os.getppid()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     processes = Processes(directory)
+    locks = []
     try:
         start(processes, venv, port, upstream)
+        locks = LOCKS  # ours, as it runs
         print("listening", flush=True)
         while os.getppid() == ours:
             time.sleep(0.5)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         processes.stop()
-        for lock in LOCKS:
+        for lock in locks:
             Path(lock).unlink(missing_ok=True)
 
 

@@ -1,6 +1,9 @@
 // scripts/bench --peers: an SMSC on jsmpp that answers each submit_sm with an id of its own. Arguments: port, threads
 // that process PDUs (pduProcessorDegree, for each session).
 
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicLong;
@@ -9,6 +12,9 @@ import org.jsmpp.SMPPConstant;
 import org.jsmpp.bean.*;
 import org.jsmpp.extra.ProcessRequestException;
 import org.jsmpp.session.*;
+import org.jsmpp.session.connection.ServerConnection;
+import org.jsmpp.session.connection.socket.ServerSocketConnection;
+import org.jsmpp.session.connection.socket.ServerSocketConnectionFactory;
 import org.jsmpp.util.MessageId;
 
 public class Echo implements ServerMessageReceiverListener {
@@ -16,7 +22,8 @@ public class Echo implements ServerMessageReceiverListener {
     private final AtomicLong ids = new AtomicLong();
 
     public static void main(String[] args) throws Exception {
-        SMPPServerSessionListener listener = new SMPPServerSessionListener(Integer.parseInt(args[0]));
+        int port = Integer.parseInt(args[0]);
+        SMPPServerSessionListener listener = new SMPPServerSessionListener(port, new Loopback());
         listener.setPduProcessorDegree(Integer.parseInt(args[1]));
         listener.setQueueCapacity(1000); // the largest window and more: beyond it, it answers ESME_RTHROTTLED
         listener.setMessageReceiverListener(new Echo());
@@ -25,6 +32,13 @@ public class Echo implements ServerMessageReceiverListener {
         while (true) {
             SMPPServerSession session = listener.accept();
             binds.execute(() -> bind(session));
+        }
+    }
+
+    private static class Loopback extends ServerSocketConnectionFactory {
+        @Override
+        public ServerConnection listen(int port) throws IOException {
+            return new ServerSocketConnection(new ServerSocket(port, 50, InetAddress.getLoopbackAddress()));
         }
     }
 
