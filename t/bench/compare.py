@@ -1,6 +1,7 @@
 """Two revisions of smscd alternately under the same driver, scripts and settings (those of this tree), as ratios."""
 
 import contextlib
+import shlex
 import statistics
 import subprocess
 import sys
@@ -23,17 +24,17 @@ def worktree(rev, directory):
 
 
 def build_as(path, build):
-    """Configured with the same arguments, the same flags and the same Python."""
-    asked = (build / "configured.with").read_text().rpartition("PYTHON=")
-    env = ["env", f"PYTHON={asked[2].strip()}"] if asked[2].strip() else []
-    command = [*env, path / "scripts" / "build", path / "build", *asked[0].split()]
+    """Configured with the same arguments: the same flags, the same Python."""
+    asked = subprocess.run([build / "config.status", "--config"], check=True, capture_output=True, text=True).stdout
+    command = [path / "scripts" / "build", path / "build", *shlex.split(asked)]
     subprocess.run(command, check=True, stdout=sys.stderr)
     return path / "build"
 
 
-def worker_cpu(row):
-    """CPU of all that belongs to smscd, Redis too, for a message."""
-    return sum(seconds for name, seconds in row["cpu"].items() if name not in ("smppload", "smppsim", "driver"))
+def smscd_cpu(row):
+    """CPU for a message of all that belongs to smscd, Redis too; without smscd, of both tools."""
+    ours = [seconds for name, seconds in row["cpu"].items() if name not in ("smppload", "smppsim")]
+    return sum(ours or row["cpu"].values())
 
 
 def ratios(pairs, of):
@@ -56,7 +57,7 @@ def measure_pairs(run, old, new, count):
 
 def show(title, label, pairs, out):
     if "rate" in pairs[0][0]:
-        columns = [ratios(pairs, lambda r: r["rate"]), ratios(pairs, worker_cpu)]
+        columns = [ratios(pairs, lambda r: r["rate"]), ratios(pairs, smscd_cpu)]
         columns.append(ratios(pairs, lambda r: r.get("key", r["answer_us"]["p99"])))
     else:
         columns = ["-", "-", ratios(pairs, lambda r: r["key"])]
