@@ -3,6 +3,8 @@
 #include "smpp.h"
 #include "util.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -104,6 +106,14 @@ uint32_t smpp_command_by_name(const char *name)
 const char *smpp_status_name(uint32_t status)
 {
     return status < ARRAY_LEN(status_names) ? status_names[status] : NULL;
+}
+
+const char *smpp_status_text(uint32_t status, char digits[SMPP_STATUS_DIGITS])
+{
+    const char *name = smpp_status_name(status);
+    if (!name)
+        snprintf(digits, SMPP_STATUS_DIGITS, "0x%08" PRIX32, status);
+    return name ? name : digits;
 }
 
 int smpp_status_by_name(const char *name, uint32_t *status)

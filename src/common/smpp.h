@@ -194,6 +194,9 @@ const char *smpp_command_name(uint32_t command_id);
 uint32_t smpp_command_by_name(const char *name);
 /* The standard's name of a status ("ESME_ROK"), or NULL. */
 const char *smpp_status_name(uint32_t status);
+/* The same, or its digits ("0x000004FF") when the standard has no name for it. */
+#define SMPP_STATUS_DIGITS 11
+const char *smpp_status_text(uint32_t status, char digits[SMPP_STATUS_DIGITS]);
 /* 0 and *status, or -1 when the name is none of the standard's. */
 int smpp_status_by_name(const char *name, uint32_t *status);
 /* The same for "0x00000400" to "0x000004FF", eight digits in either case: the vendors' statuses, which have no name. */

@@ -224,9 +224,9 @@ struct session *esme_session_of(struct esmes *esmes, const char *system_id)
 
 static void rejected(struct esme *e, uint32_t status, const char *reason)
 {
-    const char *name = smpp_status_name(status);
+    char digits[SMPP_STATUS_DIGITS];
     log_warn(session_name(e->session), "bind from %s rejected with %s%s%s", e->client_addr,
-             name ? name : "a vendor status", reason && *reason ? ": " : "", reason ? reason : "");
+             smpp_status_text(status, digits), reason && *reason ? ": " : "", reason ? reason : "");
     session_reject(e->session, status);
 }
 

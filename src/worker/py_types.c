@@ -13,9 +13,8 @@ PyObject *py_status_text(uint32_t status)
     const char *name = smpp_status_name(status);
     if (name)
         return PyUnicode_InternFromString(name);
-    char text[16];
-    snprintf(text, sizeof(text), "0x%08X", status);
-    return PyUnicode_FromString(text);
+    char digits[SMPP_STATUS_DIGITS];
+    return PyUnicode_FromString(smpp_status_text(status, digits));
 }
 
 int py_status_from(PyObject *value, uint32_t *status)

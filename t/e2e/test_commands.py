@@ -336,4 +336,4 @@ async def submit(pdu, session):
         seq = other.send("bind_transceiver", system_id="other", password="pw", interface_version=0x34)
         remote.up.answer(remote.up.expect("cancel_sm"), 0x42A)
         assert other.expect("bind_transceiver_resp", seq).status == 0x42A
-    remote.daemon.log.wait("rejected with .*: as the upstream says")
+    remote.daemon.log.wait("rejected with 0x0000042A: as the upstream says")

@@ -55,6 +55,15 @@ START_TEST(vendors_statuses_by_digits)
 }
 END_TEST
 
+START_TEST(statuses_as_text)
+{
+    char digits[SMPP_STATUS_DIGITS];
+    ck_assert_str_eq(smpp_status_text(ESME_RINVPASWD, digits), "ESME_RINVPASWD");
+    ck_assert_str_eq(smpp_status_text(0x4ff, digits), "0x000004FF");
+    ck_assert_str_eq(smpp_status_text(UINT32_MAX, digits), "0xFFFFFFFF");
+}
+END_TEST
+
 START_TEST(tlvs_both_ways)
 {
 #define X(name_, tag_, type_, min_, max_)                                                                              \
@@ -108,6 +117,6 @@ END_TEST
 
 int main(void)
 {
-    return UNIT_RUN("smpp", commands_both_ways, statuses_both_ways, vendors_statuses_by_digits, tlvs_both_ways,
-                    states_in_all_spellings);
+    return UNIT_RUN("smpp", commands_both_ways, statuses_both_ways, vendors_statuses_by_digits, statuses_as_text,
+                    tlvs_both_ways, states_in_all_spellings);
 }
