@@ -253,7 +253,29 @@ async def _write(key: str, entry: _Entry, expected: str | None, *options: object
 
 
 async def submit_via(
-    bind: str, *, context: dict[str, Any], ttl: float = DEFAULT_TTL, timeout: float | None = None, **fields: Any
+    bind: str,
+    *,
+    context: dict[str, Any],
+    ttl: float = DEFAULT_TTL,
+    source_addr: str = "",
+    destination_addr: str = "",
+    short_message: bytes | str = b"",
+    source_addr_ton: int = 1,
+    source_addr_npi: int = 1,
+    dest_addr_ton: int = 1,
+    dest_addr_npi: int = 1,
+    service_type: str = "",
+    esm_class: int = 0,
+    protocol_id: int = 0,
+    priority_flag: int = 0,
+    schedule_delivery_time: str = "",
+    validity_period: str = "",
+    registered_delivery: int = 0,
+    replace_if_present_flag: int = 0,
+    data_coding: int = 0,
+    sm_default_msg_id: int = 0,
+    tlvs: smpp.Tlvs | None = None,
+    timeout: float | None = None,
 ) -> SmppResp:
     """Sends as :func:`siphon.smpp.submit_via` does, and remembers ``context`` under the upstream's message_id.
 
@@ -264,21 +286,32 @@ async def submit_via(
     """
     text = _value_of(context)
     ttl_ms = _px(ttl)
-    if len(fields) != len(_DEFAULTS):  # else what is wrong with them is found where they are written out
-        if not fields.keys() <= _DEFAULTS.keys():
-            raise TypeError(f"submit_via() has no argument {min(fields.keys() - _DEFAULTS.keys())!r}")
-        fields = {**_DEFAULTS, **fields}
+    fields = (  # in the order that _siphon knows
+        source_addr,
+        destination_addr,
+        short_message,
+        source_addr_ton,
+        source_addr_npi,
+        dest_addr_ton,
+        dest_addr_npi,
+        service_type,
+        esm_class,
+        protocol_id,
+        priority_flag,
+        schedule_delivery_time,
+        validity_period,
+        registered_delivery,
+        replace_if_present_flag,
+        data_coding,
+        sm_default_msg_id,
+        tlvs,
+    )
     response, found = await _siphon.submit_remembered(fields, timeout, bind, text, ttl_ms, _late)
     if found is not None:
         await _found(response, found, bind, text, ttl_ms)
     elif response.ok and not response.message_id:
         _quiet_no_id.say(f"bind {bind}: an upstream accepts without giving an id; its receipt cannot be known")
     return response
-
-
-_DEFAULTS: dict[str, Any] = {
-    name: default for name, default in (smpp.submit_via.__kwdefaults__ or {}).items() if name != "timeout"
-}
 
 
 def _late(response: SmppResp, bind: str, text: str, ttl_ms: int) -> None:

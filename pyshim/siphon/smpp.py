@@ -172,32 +172,35 @@ async def submit_via(
     Raises UnknownBind; BindDown and WindowFull, not sent, for certain; ResponseTimeout, the outcome is unknown;
     ValueError or TypeError for a field that cannot be sent.
     """
-    fields = {
-        "source_addr": source_addr,
-        "destination_addr": destination_addr,
-        "short_message": short_message,
-        "source_addr_ton": source_addr_ton,
-        "source_addr_npi": source_addr_npi,
-        "dest_addr_ton": dest_addr_ton,
-        "dest_addr_npi": dest_addr_npi,
-        "service_type": service_type,
-        "esm_class": esm_class,
-        "protocol_id": protocol_id,
-        "priority_flag": priority_flag,
-        "schedule_delivery_time": schedule_delivery_time,
-        "validity_period": validity_period,
-        "registered_delivery": registered_delivery,
-        "replace_if_present_flag": replace_if_present_flag,
-        "data_coding": data_coding,
-        "sm_default_msg_id": sm_default_msg_id,
-        "tlvs": tlvs,
-    }
+    fields = (  # in the order that _siphon knows
+        source_addr,
+        destination_addr,
+        short_message,
+        source_addr_ton,
+        source_addr_npi,
+        dest_addr_ton,
+        dest_addr_npi,
+        service_type,
+        esm_class,
+        protocol_id,
+        priority_flag,
+        schedule_delivery_time,
+        validity_period,
+        registered_delivery,
+        replace_if_present_flag,
+        data_coding,
+        sm_default_msg_id,
+        tlvs,
+    )
     response: SmppResp = await _siphon.send_bind("submit_sm", bind, fields, timeout)
     return response
 
 
+_Fields = dict[str, Any] | tuple[Any, ...]
+
+
 def _to_session(
-    command: str, session_id: str | None, system_id: str | None, fields: dict[str, Any], timeout: float | None
+    command: str, session_id: str | None, system_id: str | None, fields: _Fields, timeout: float | None
 ) -> Awaitable[SmppResp]:
     if (session_id is None) == (system_id is None):
         raise TypeError("either session_id or system_id names the target")
@@ -417,26 +420,26 @@ async def deliver_to(
     unanswered, not sent, for certain; ResponseTimeout, the outcome is unknown; TypeError unless exactly one of
     ``session_id`` and ``system_id`` is given; ValueError or TypeError for a field that cannot be sent.
     """
-    fields = {
-        "source_addr": source_addr,
-        "destination_addr": destination_addr,
-        "short_message": short_message,
-        "source_addr_ton": source_addr_ton,
-        "source_addr_npi": source_addr_npi,
-        "dest_addr_ton": dest_addr_ton,
-        "dest_addr_npi": dest_addr_npi,
-        "service_type": service_type,
-        "esm_class": esm_class,
-        "protocol_id": protocol_id,
-        "priority_flag": priority_flag,
-        "schedule_delivery_time": schedule_delivery_time,
-        "validity_period": validity_period,
-        "registered_delivery": registered_delivery,
-        "replace_if_present_flag": replace_if_present_flag,
-        "data_coding": data_coding,
-        "sm_default_msg_id": sm_default_msg_id,
-        "tlvs": tlvs,
-    }
+    fields = (  # in the order that _siphon knows
+        source_addr,
+        destination_addr,
+        short_message,
+        source_addr_ton,
+        source_addr_npi,
+        dest_addr_ton,
+        dest_addr_npi,
+        service_type,
+        esm_class,
+        protocol_id,
+        priority_flag,
+        schedule_delivery_time,
+        validity_period,
+        registered_delivery,
+        replace_if_present_flag,
+        data_coding,
+        sm_default_msg_id,
+        tlvs,
+    )
     return await _to_session("deliver_sm", session_id, system_id, fields, timeout)
 
 

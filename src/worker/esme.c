@@ -137,18 +137,7 @@ static void answer_request(const struct py_call *call, const struct py_answer *a
 /* What a request gets when the script has no handler for it. */
 static uint32_t default_status(uint32_t command_id)
 {
-    switch (command_id) {
-    case SMPP_cancel_sm:
-        return ESME_RCANCELFAIL;
-    case SMPP_query_sm:
-        return ESME_RQUERYFAIL;
-    case SMPP_replace_sm:
-        return ESME_RREPLACEFAIL;
-    case SMPP_submit_sm:
-        return ESME_ROK;
-    default:
-        return ESME_RSYSERR;
-    }
+    return command_id == SMPP_submit_sm ? ESME_ROK : gateway_fail_status(command_id, false);
 }
 
 static void on_request(struct session *session, void *owner, const struct pdu *pdu)
@@ -161,7 +150,7 @@ static void on_request(struct session *session, void *owner, const struct pdu *p
         .owner = e,
         .command_id = pdu->command_id,
         .sequence_number = pdu->sequence_number,
-        .fail_status = default_status(pdu->command_id) == ESME_ROK ? ESME_RSYSERR : default_status(pdu->command_id),
+        .fail_status = gateway_fail_status(pdu->command_id, false),
     };
     if (pdu->command_id == SMPP_submit_sm)
         stats_add(&w->stats->submit_sm_in, 1);
@@ -263,7 +252,7 @@ static void on_bind(struct session *session, void *owner, const struct pdu *pdu)
         .owner = e,
         .command_id = pdu->command_id,
         .sequence_number = pdu->sequence_number,
-        .fail_status = ESME_RSYSERR,
+        .fail_status = gateway_fail_status(pdu->command_id, false),
     };
     e->references++;
     py_host_bind(&call, pdu, e->client_addr);

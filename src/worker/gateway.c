@@ -27,3 +27,19 @@ size_t gateway_message_id(const struct gateway *gateway, char to[40])
     memcpy(to, id, len + 1);
     return len;
 }
+
+uint32_t gateway_fail_status(uint32_t command_id, bool of_upstream)
+{
+    if (of_upstream)
+        return ESME_RX_T_APPN;
+    switch (command_id) {
+    case SMPP_cancel_sm:
+        return ESME_RCANCELFAIL;
+    case SMPP_query_sm:
+        return ESME_RQUERYFAIL;
+    case SMPP_replace_sm:
+        return ESME_RREPLACEFAIL;
+    default:
+        return ESME_RSYSERR;
+    }
+}

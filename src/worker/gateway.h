@@ -57,5 +57,7 @@ struct gateway {
 /* A message_id that no other worker, node or run makes: node, worker, generation and a counter in hex, at most 39
  * octets, NUL-terminated. Returns its length. */
 size_t gateway_message_id(const struct gateway *gateway, char to[40]);
+/* What a request is answered with whose handler raises or overruns. */
+uint32_t gateway_fail_status(uint32_t command_id, bool of_upstream);
 
 #endif

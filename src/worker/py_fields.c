@@ -418,12 +418,55 @@ static int add_payload(struct pdu_out *out, PyObject *body)
     return 0;
 }
 
+/* How submit_via and deliver_to hand over their arguments, `tlvs` last (siphon/smpp.py). */
+static const enum pdu_field message_order[] = {
+    PDU_source_addr,       PDU_destination_addr,    PDU_short_message,           PDU_source_addr_ton,
+    PDU_source_addr_npi,   PDU_dest_addr_ton,       PDU_dest_addr_npi,           PDU_service_type,
+    PDU_esm_class,         PDU_protocol_id,         PDU_priority_flag,           PDU_schedule_delivery_time,
+    PDU_validity_period,   PDU_registered_delivery, PDU_replace_if_present_flag, PDU_data_coding,
+    PDU_sm_default_msg_id,
+};
+
+static int take_message_field(struct pdu_out *out, enum pdu_field f, PyObject *value)
+{
+    switch (f) {
+    case PDU_source_addr:
+    case PDU_destination_addr:
+    case PDU_service_type:
+    case PDU_schedule_delivery_time:
+    case PDU_validity_period:
+        return take_text(out, f, value);
+    case PDU_short_message:
+        return take_short_message(out, value);
+    default:
+        return take_int(out, f, value);
+    }
+}
+
+static int take_message(struct pdu_out *out, PyObject *fields)
+{
+    enum { COUNT = ARRAY_LEN(message_order) };
+    if (PyTuple_GET_SIZE(fields) != COUNT + 1) {
+        PyErr_Format(PyExc_TypeError, "a message has %d fields, not %zd", COUNT + 1, PyTuple_GET_SIZE(fields));
+        return -1;
+    }
+    for (int i = 0; i < COUNT; i++) {
+        PyObject *value = PyTuple_GET_ITEM(fields, i);
+        if (value != Py_None && take_message_field(out, message_order[i], value) < 0)
+            return -1;
+    }
+    PyObject *tlvs = PyTuple_GET_ITEM(fields, COUNT);
+    return tlvs == Py_None ? 0 : take_tlvs(out, tlvs);
+}
+
 size_t py_fields_encode(uint32_t command_id, PyObject *fields, const uint8_t **raw)
 {
     const struct pdu_layout *layout = pdu_layout(command_id);
     struct pdu_out out = {.command_id = command_id};
     bool payload = command_id == SMPP_data_sm;
     PyObject *name, *value;
+    if (PyTuple_Check(fields))
+        return take_message(&out, fields) < 0 ? 0 : encode(&out, raw);
     for (Py_ssize_t pos = 0; PyDict_Next(fields, &pos, &name, &value);) {
         if (value == Py_None || (payload && PyUnicode_Compare(name, name_short_message) == 0))
             continue;

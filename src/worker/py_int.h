@@ -76,7 +76,8 @@ PyObject *py_tlv_list(const struct pdu *pdu);
 /* Octets of an address or id as str: latin-1, so that nothing is lost. */
 PyObject *py_text(const uint8_t *p, size_t n);
 
-/* py_fields.c: keyword arguments of a send helper → an encoded PDU. Returns its length and *raw (in a buffer that the
+/* py_fields.c: keyword arguments of a send helper, a dict, or of a message a tuple in message_order → an encoded PDU.
+ * Returns its length and *raw (in a buffer that the
  * next call reuses), or 0 with ValueError or TypeError naming the argument. */
 size_t py_fields_encode(uint32_t command_id, PyObject *fields, const uint8_t **raw);
 /* A tag given by name or number. 0, or -1 with ValueError. */

@@ -36,6 +36,11 @@ static enum receipt_id_base base_of(int bind, bool of_receipt)
     return (match == CONF_ID_DEC_TO_HEX) == of_receipt ? RECEIPT_ID_HEX : RECEIPT_ID_DECIMAL;
 }
 
+static void put(struct wire *w, const char *text)
+{
+    wire_put_octets(w, text, strlen(text));
+}
+
 /* Writes the key. Returns its length, or 0 with ValueError. */
 static size_t key_of(PyObject *bind, PyObject *message_id, bool of_receipt, char key[KEY_MAX])
 {
@@ -46,9 +51,14 @@ static size_t key_of(PyObject *bind, PyObject *message_id, bool of_receipt, char
         return 0;
     enum receipt_id_base base = base_of(conf_bind_index(py_gateway->conf, name), of_receipt);
     size_t len = receipt_id_canonical(id, (size_t)id_len, base, canonical);
-    int n = snprintf(key, KEY_MAX, "%sreceipt:%s:%.*s", py_gateway->conf->redis.prefix, name, (int)len, canonical);
-    if (len > 0 && n < KEY_MAX)
-        return (size_t)n;
+    struct wire w = wire_of(key, KEY_MAX);
+    put(&w, py_gateway->conf->redis.prefix);
+    put(&w, "receipt:");
+    put(&w, name);
+    wire_put_u8(&w, ':');
+    wire_put_octets(&w, canonical, len);
+    if (len > 0 && !w.error)
+        return wire_done(&w);
     PyErr_Format(PyExc_ValueError, "bind %R, message_id %R: too long", bind, message_id);
     return 0;
 }

@@ -153,6 +153,11 @@ static uint32_t command_of(PyObject *name)
     return id & SMPP_RESPONSE_BIT ? 0 : id;
 }
 
+static bool are_fields(PyObject *fields)
+{
+    return PyTuple_Check(fields) || PyDict_Check(fields);
+}
+
 /* remember NULL: nothing is to be remembered; else it is taken. */
 static PyObject *send_over_bind(uint32_t command, PyObject *bind_name, PyObject *fields, PyObject *timeout_seconds,
                                 struct py_remember *remember)
@@ -176,22 +181,22 @@ static PyObject *send_over_bind(uint32_t command, PyObject *bind_name, PyObject 
     return sent(w, id, why, true);
 }
 
-/* send_bind(command, bind: str, fields: dict, timeout: float | None) -> awaitable of the response */
+/* send_bind(command, bind: str, fields: tuple | dict, timeout: float | None) -> awaitable of the response */
 PyObject *py_send_bind(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     (void)module;
-    if (n != 4 || !PyUnicode_Check(args[1]) || !PyDict_Check(args[2]))
-        return PyErr_Format(PyExc_TypeError, "send_bind(command, bind: str, fields: dict, timeout)");
+    if (n != 4 || !PyUnicode_Check(args[1]) || !are_fields(args[2]))
+        return PyErr_Format(PyExc_TypeError, "send_bind(command, bind: str, fields, timeout)");
     uint32_t command = command_of(args[0]);
     return command ? send_over_bind(command, args[1], args[2], args[3], NULL) : NULL;
 }
 
-/* submit_remembered(fields: dict, timeout: float | None, bind: str, text: str, ttl_ms: int, on_late) -> awaitable of
- * (response, what was found in Redis): a submit_sm; see py_remember.c. */
+/* submit_remembered(fields: tuple | dict, timeout: float | None, bind: str, text: str, ttl_ms: int, on_late) ->
+ * awaitable of (response, what was found in Redis): a submit_sm; see py_remember.c. */
 PyObject *py_submit_remembered(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     (void)module;
-    if (n != 6 || !PyDict_Check(args[0]) || !PyUnicode_Check(args[2]))
+    if (n != 6 || !are_fields(args[0]) || !PyUnicode_Check(args[2]))
         return PyErr_Format(PyExc_TypeError, "bind is a str, not %s", n == 6 ? Py_TYPE(args[2])->tp_name : "nothing");
     struct py_remember *remember = py_remember_new(args + 2);
     return remember ? send_over_bind(SMPP_submit_sm, args[2], args[0], args[1], remember) : NULL;
@@ -203,7 +208,7 @@ PyObject *py_send_session(PyObject *module, PyObject *const *args, Py_ssize_t n)
 {
     (void)module;
     bool by_session = n == 5 && args[1] != Py_None;
-    if (n != 5 || !PyUnicode_Check(args[by_session ? 1 : 2]) || !PyDict_Check(args[3]))
+    if (n != 5 || !PyUnicode_Check(args[by_session ? 1 : 2]) || !are_fields(args[3]))
         return PyErr_Format(PyExc_TypeError, "session_id is a str, or else system_id is");
     uint32_t command = command_of(args[0]);
     PyObject *name = PyUnicode_AsLatin1String(args[by_session ? 1 : 2]); /* as system_ids are decoded */

@@ -132,7 +132,7 @@ void upstream_deliver(struct upstreams *upstreams, const struct msg *msg)
         .session = msg->session,
         .command_id = pdu.command_id,
         .sequence_number = pdu.sequence_number,
-        .fail_status = ESME_RX_T_APPN,
+        .fail_status = gateway_fail_status(pdu.command_id, true),
     };
     struct upstream *u = upstream_find(upstreams, msg->session);
     stats_add(&w->stats->deliver_sm_in, 1);

@@ -394,7 +394,7 @@ def end_load(ok: bool, /) -> None: ...
 def send_bind(
     command: str,
     bind: str,
-    fields: dict[str, Any],
+    fields: dict[str, Any] | tuple[Any, ...],
     timeout: float | None,
     /,
 ) -> Awaitable[Any]: ...
@@ -402,12 +402,12 @@ def send_session(
     command: str,
     session_id: str | None,
     system_id: str | None,
-    fields: dict[str, Any],
+    fields: dict[str, Any] | tuple[Any, ...],
     timeout: float | None,
     /,
 ) -> Awaitable[SmppResp]: ...
 def submit_remembered(
-    fields: dict[str, Any],
+    fields: dict[str, Any] | tuple[Any, ...],
     timeout: float | None,
     bind: str,
     text: str,
