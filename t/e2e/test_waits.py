@@ -606,6 +606,18 @@ def test_cancel_of_one_that_has_ended(it):
     assert [it.end(seq) for seq in seqs] == [str(n) for n in range(11)]
 
 
+@pytest.mark.parametrize("first", FIRST)
+def test_cancel_itself_and_end(it, first):
+    assert it.run(f"{FIRST[first]}\nme().cancel()\nreturn 'ended'") == raw.ESME_RSYSERR
+    it.idle()
+
+
+@pytest.mark.parametrize("first", [first for first in FIRST if first != "now"])
+def test_task_of_one_that_was_cancelled(it, first):
+    assert it.run(f"shared['t'] = me()\n{FIRST[first]}\nraise asyncio.CancelledError") == raw.ESME_RSYSERR
+    assert it.run("await asyncio.wait([shared['t']])\nreturn shared.pop('t').cancelled()") == "True"
+
+
 def test_all_tasks_cancelled(it):
     """Whoever cancels all tasks cancels idle ones, too; those are no harm to the handlers that follow."""
     seqs = [it.start("await via(bind='manual')") for _ in range(5)]
