@@ -30,20 +30,19 @@ class Peer:
     name: str
     title: str
     kind: str
-    version: str
     what: str  # for the table
     delay_ms: int = 0  # from the upstream's answer to its receipt
 
 
 PEERS = [
-    Peer("echo", "smscd", "echo", "", "Python reads both addresses and the body, 1 worker"),
-    Peer("jsmpp", "jsmpp", "echo", "3.0.1", "Java, pduProcessorDegree 3 (default)"),
-    Peer("cloudhopper", "Cloudhopper", "echo", "5.0.9", "Java, com.fizzed:ch-smpp, Netty 3"),
-    Peer("smpp34", "smpp34", "echo", "1.5.1", "Rust, tokio with its default of a thread for each core"),
-    Peer("npm_smpp", "npm smpp", "echo", "0.5.1", "JavaScript, Node.js"),
-    Peer("gateway", "smscd", "gateway", "", "examples/gateway.py, 2 workers, its own Redis", 200),
-    Peer("jasmin", "Jasmin", "gateway", "0.11.0", JASMIN, 200),
-    Peer("jasmin", "Jasmin, late receipts", "gateway", "0.11.0", f"{JASMIN}; receipts after 2 s", 2000),
+    Peer("echo", "smscd", "echo", "Python reads both addresses and the body, 1 worker"),
+    Peer("jsmpp", "jsmpp 3.0.1", "echo", "Java, pduProcessorDegree 3 (default)"),
+    Peer("cloudhopper", "Cloudhopper 5.0.9", "echo", "Java, com.fizzed:ch-smpp, Netty 3"),
+    Peer("smpp34", "smpp34 1.5.1", "echo", "Rust, tokio with its default of a thread for each core"),
+    Peer("npm_smpp", "npm smpp 0.5.1", "echo", "JavaScript, Node.js"),
+    Peer("gateway", "smscd", "gateway", "examples/gateway.py, 2 workers, its own Redis", 200),
+    Peer("jasmin", "Jasmin 0.11.0", "gateway", JASMIN, 200),
+    Peer("jasmin", "Jasmin 0.11.0, late receipts", "gateway", f"{JASMIN}; receipts after 2 s", 2000),
 ]
 
 
@@ -157,7 +156,7 @@ class PeerBench:
                 return self.windows(peer, server)
 
     def row(self, peer):
-        row = {"name": peer.name, "title": peer.title, "kind": peer.kind, "version": peer.version, "what": peer.what}
+        row = {"name": peer.name, "title": peer.title, "kind": peer.kind, "what": peer.what}
         try:
             row["windows"] = self.measure(peer)
         except (RuntimeError, OSError, subprocess.TimeoutExpired) as e:
@@ -167,7 +166,7 @@ class PeerBench:
 
 def line(row, windows, ours):
     """A line of the table: rates, CPU at the widest window, and how many times as much smscd does there."""
-    title = f"{row['title']} {row['version']}".strip()
+    title = row["title"]
     if "windows" not in row:
         return f"| {title} | not measured: {row['not_measured']} |" + " |" * (len(windows) + 1)
     cells = [f"{row['windows'][w]['rate']:,.0f}" for w in windows]
@@ -195,7 +194,7 @@ def when(args):
 
 def report(bench, results, directory):
     """Writes peers.md and peers.svg."""
-    bench.prepare(Peer("plot", "", "", "", ""))
+    bench.prepare(Peer("plot", "", "", ""))
     python = bench.built / "plot" / "venv" / "bin" / "python"
     with tempfile.NamedTemporaryFile("w", dir=bench.rig.dir, suffix=".json") as f:
         json.dump(results, f)

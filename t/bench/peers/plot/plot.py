@@ -31,7 +31,6 @@ def panel(axes, kind, rows, windows):
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.margins(x=0.12)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
 
 
 def main():
@@ -48,6 +47,7 @@ def main():
     )
     for axes, (kind, rows) in zip(all_axes[:, 0], kinds.items(), strict=True):
         panel(axes, kind, rows, windows)
+    all_axes[0, 0].legend(frameon=False, loc="lower right")
     figure.savefig(sys.argv[2], metadata={"Date": None})
 
 
