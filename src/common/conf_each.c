@@ -55,6 +55,7 @@ static void each_setting(const struct readout *out, const struct conf_setting *s
     char *masked;
     switch (s->type) {
     case CONF_STRING:
+    case CONF_NAME:
     case CONF_PATH:
     case CONF_ADDRESS:
         if (!s->secret)

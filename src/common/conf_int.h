@@ -12,6 +12,7 @@ enum conf_group { CONF_TOP, CONF_SERVER, CONF_BIND, CONF_ROUTING, CONF_RULE, CON
 enum conf_type {
     CONF_STRING,  /* char *; min and max are of its length */
     CONF_PATH,    /* the same, made absolute unless empty */
+    CONF_NAME,    /* the same, of a bind: it stands in log lines, commands, Redis keys and the environment */
     CONF_ADDRESS, /* the same, an IP address */
     CONF_URL,     /* the same, of Redis; shown without the password it may hold */
     CONF_UINT,    /* unsigned */

@@ -68,7 +68,7 @@ const struct conf_setting conf_settings[] = {
     {CONF_SERVER, "max_pdu_bytes", CONF_UINT, AT(server.max_pdu_bytes), RANGE(1024, 200000), .number = 70000},
     {CONF_SERVER, "tls", CONF_UNBUILT, .offset = 0},
 
-    {CONF_BIND, "name", CONF_STRING, IN_BIND(name), RANGE(1, 63), .required = true},
+    {CONF_BIND, "name", CONF_NAME, IN_BIND(name), RANGE(1, 63), .required = true},
     {CONF_BIND, "host", CONF_STRING, IN_BIND(host), RANGE(1, NAME_MAX_LEN), .required = true},
     {CONF_BIND, "port", CONF_UINT, IN_BIND(port), RANGE(1, 65535), .number = 2775},
     {CONF_BIND, "system_id", CONF_STRING, IN_BIND(system_id), SYSTEM_ID, .required = true},

@@ -71,6 +71,8 @@ static char *expected_text(const struct conf_setting *setting)
         return xasprintf("an integer from %lld to %lld", setting->min, setting->max);
     case CONF_CHOICE:
         return choices_text(setting);
+    case CONF_NAME:
+        return xasprintf("%lld to %lld letters (A-Z), digits, \"_\", \"-\" or \".\"", setting->min, setting->max);
     case CONF_ADDRESS:
         return xstrdup("an IPv4 or IPv6 address");
     case CONF_URL:
@@ -158,6 +160,16 @@ static int set_url(struct conf_load *load, const struct conf_setting *setting, c
     return -1;
 }
 
+static int set_name(struct conf_load *load, const struct conf_setting *setting, char **to,
+                    const struct conf_place *place, const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        if (!isascii((unsigned char)*p) || (!isalnum((unsigned char)*p) && !strchr("_-.", *p)))
+            return mismatch_text(load, setting, place, text);
+    }
+    return set_string(load, setting, to, place, text);
+}
+
 static int set_address(struct conf_load *load, const struct conf_setting *setting, char **to,
                        const struct conf_place *place, const char *text)
 {
@@ -204,6 +216,8 @@ int conf_set_text(struct conf_load *load, const struct conf_setting *setting, vo
         return set_number_text(load, setting, to, place, text);
     case CONF_CHOICE:
         return set_choice(load, setting, to, place, text);
+    case CONF_NAME:
+        return set_name(load, setting, to, place, text);
     case CONF_ADDRESS:
         return set_address(load, setting, to, place, text);
     case CONF_URL:

@@ -63,6 +63,7 @@ static void refused(const char *text, const char *expected)
     free(error);
 }
 
+#define NAME_EXPECTED "expected 1 to 63 letters (A-Z), digits, \"_\", \"-\" or \".\""
 #define BIND(more) "{ name = \"eu\"; host = \"h\"; system_id = \"me\"; " more " }"
 
 START_TEST(defaults)
@@ -190,7 +191,11 @@ static const struct {
 
     {"binds = ({ name = \"a\"; host = \"h\"; });", "@:2: binds.0.system_id: not given, and it has no default"},
     {"binds = (\n{ host = \"h\"; });", "@:3: binds.0.name: not given, and it has no default"},
-    {"binds = ({ name = \"\"; });", "@:2: binds.0.name: found \"\" (0 octets), expected a string of 1 to 63 octets"},
+    {"binds = ({ name = \"\"; });", "@:2: binds.0.name: found \"\" (0 octets), " NAME_EXPECTED},
+    {"binds = ({ name = \"a b\"; });", "@:2: binds.0.name: found \"a b\", " NAME_EXPECTED},
+    {"binds = ({ name = \"a:b\"; });", "@:2: binds.0.name: found \"a:b\", " NAME_EXPECTED},
+    {"binds = ({ name = \"a/b\"; });", "@:2: binds.0.name: found \"a/b\", " NAME_EXPECTED},
+    {"binds = ({ name = \"caf\xc3\xa9\"; });", "@:2: binds.0.name: found \"caf\xc3\xa9\", " NAME_EXPECTED},
     {"binds = (" BIND() ",\n" BIND() ");", "@:3: binds.1: found the name \"eu\" a second time, expected another"},
     {"binds = (" BIND("reconnect_min_ms = 9; reconnect_max_ms = 8;") ");",
      "@:2: binds.0: found reconnect_min_ms 9, expected at most reconnect_max_ms (8)"},
