@@ -48,12 +48,6 @@ _BIND = {"host": "198.51.100.7", "system_id": "smscd"}
 DEFAULT_BIND = {"name": "carrier", "response_timer_ms": 10000}
 """The one bind without a configuration, in the default chain. It gives up before the handler's time is over."""
 
-_FAIL_STATUS = {
-    "cancel_sm": "ESME_RCANCELFAIL",
-    "query_sm": "ESME_RQUERYFAIL",
-    "replace_sm": "ESME_RREPLACEFAIL",
-}
-
 _pristine = State()
 
 
@@ -375,13 +369,12 @@ class SmppTestHarness:
         raw = encode_bind(bind_type, system_id, password, system_type, addr_range, interface_version)
         [(status, reason)] = self._ask(lambda answer: native.call_bind(raw, client_addr, answer))
         bind = native.bind(raw, client_addr)
-        result: BindResult = bind.accept() if status == "ESME_ROK" else bind.reject(_status(status), reason)
+        result: BindResult = bind.accept() if status == "ESME_ROK" else bind.reject(status, reason)
         return result
 
     def _dispatch(self, command: str, session: Session, fields: dict[str, Any]) -> Reply | None:
         raw = encode(command, fields)
-        fail = "ESME_RX_T_APPN" if session.kind == "bind" else _FAIL_STATUS.get(command, "ESME_RSYSERR")
-        answers = self._ask(lambda answer: native.call_pdu(raw, session, fail, answer))
+        answers = self._ask(lambda answer: native.call_pdu(raw, session, answer))
         return Reply(answers[0]) if answers else None
 
     def submit_sm(
@@ -494,7 +487,7 @@ class SmppTestHarness:
         """
         session = _session("bind", session_id, system_id, client_addr)
         raw = encode("alert_notification", fields)
-        self._until_idle(lambda: native.call_pdu(raw, session, "ESME_RSYSERR", lambda _: None))
+        self._until_idle(lambda: native.call_pdu(raw, session, lambda _: None))
 
     def session_event(
         self,
@@ -541,11 +534,6 @@ class SmppTestHarness:
 def _session(kind: str, session_id: str, system_id: str, client_addr: str) -> Session:
     session: Session = MockSession(kind=kind, session_id=session_id, system_id=system_id, client_addr=client_addr)
     return session
-
-
-def _status(text: str) -> str | int:
-    """A status as reject() takes it: the name, or the number of one that has none."""
-    return int(text, 16) if text.startswith("0x") else text
 
 
 def _cancel_all(loop: VirtualLoop) -> None:

@@ -79,16 +79,15 @@ static void answer_bind(const struct py_call *call, const struct py_answer *answ
     tell(call->owner, Py_BuildValue("(Ns)", py_status_text(answer->status), answer->reason ? answer->reason : ""));
 }
 
-/* call_pdu(raw, session, fail_status, on_answer) -> bool: False when no handler is registered. on_answer(response)
+/* call_pdu(raw, session, on_answer) -> bool: False when no handler is registered. on_answer(response)
  * comes once, perhaps before this returns; for an alert_notification never. */
 PyObject *ext_call_pdu(PyObject *module, PyObject *args)
 {
     (void)module;
-    PyObject *raw, *session, *fail, *on_answer;
+    PyObject *raw, *session, *on_answer;
     struct pdu pdu;
     struct py_call call = {.answer = answer_pdu};
-    if (!PyArg_ParseTuple(args, "OO!OO", &raw, &py_Session_type, &session, &fail, &on_answer) ||
-        ext_read(raw, &pdu) < 0 || py_status_from(fail, &call.fail_status) < 0)
+    if (!PyArg_ParseTuple(args, "OO!O", &raw, &py_Session_type, &session, &on_answer) || ext_read(raw, &pdu) < 0)
         return NULL;
     if (!py_host_has_handler(pdu.command_id))
         Py_RETURN_FALSE;
@@ -98,6 +97,7 @@ PyObject *ext_call_pdu(PyObject *module, PyObject *args)
     call.owner = Py_NewRef(on_answer);
     call.command_id = pdu.command_id;
     call.sequence_number = pdu.sequence_number;
+    call.fail_status = gateway_fail_status(pdu.command_id, call.session);
     py_host_pdu(&call, &pdu, (struct py_session *)session);
     if (pdu.command_id == SMPP_alert_notification)
         Py_DECREF(on_answer);
@@ -116,7 +116,7 @@ PyObject *ext_call_bind(PyObject *module, PyObject *args)
     struct py_call call = {.answer = answer_bind,
                            .owner = Py_NewRef(on_answer),
                            .command_id = pdu.command_id,
-                           .fail_status = ESME_RSYSERR};
+                           .fail_status = gateway_fail_status(pdu.command_id, false)};
     py_host_bind(&call, &pdu, client_addr);
     Py_RETURN_NONE;
 }

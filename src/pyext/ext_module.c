@@ -110,7 +110,7 @@ static PyMethodDef methods[] = {
     {"fields", ext_fields, METH_O, "fields(command) -> tuple"},
     {"bind", ext_make_bind, METH_VARARGS, "bind(raw, client_addr) -> Bind"},
     {"session", (PyCFunction)(void (*)(void))ext_session, METH_VARARGS | METH_KEYWORDS, "session(**info) -> Session"},
-    {"call_pdu", ext_call_pdu, METH_VARARGS, "call_pdu(raw, session, fail_status, on_answer) -> bool"},
+    {"call_pdu", ext_call_pdu, METH_VARARGS, "call_pdu(raw, session, on_answer) -> bool"},
     {"call_bind", ext_call_bind, METH_VARARGS, "call_bind(raw, client_addr, on_answer)"},
     {"call_session", ext_call_session, METH_VARARGS, "call_session(event, session)"},
     {"outcome", ext_outcome, METH_VARARGS, "outcome(id, outcome, sent, resp)"},

@@ -1,5 +1,6 @@
 /* What every gateway has, whoever carries out its wishes. */
 #include "gateway.h"
+#include "smpp.h"
 
 #include <stdio.h>
 
