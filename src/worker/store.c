@@ -39,6 +39,10 @@ struct store {
     redisAsyncContext *context;
     struct command *waiting; /* in the order of their deadlines, which is the order they were sent in */
     unsigned count;
+    struct {
+        char *at;
+        size_t len, room;
+    } text; /* of the command that is being sent */
     ev_timer deadline, reconnect;
     void (*on_connected)(void *);
     void *arg;
@@ -131,6 +135,45 @@ static void away(store_done_fn *done, void *arg, const char *text)
         done(arg, &reply);
 }
 
+static char *text_reserve(struct store *s, size_t n)
+{
+    if (s->text.len + n > s->text.room) {
+        s->text.room = 2 * (s->text.len + n);
+        s->text.at = xrealloc(s->text.at, s->text.room);
+    }
+    return s->text.at + s->text.len;
+}
+
+/* "*3\r\n" and "$5\r\n" of Redis' protocol. */
+static void text_put_count(struct store *s, char kind, size_t n)
+{
+    char digits[24], *p = digits + sizeof(digits);
+    *--p = '\n';
+    *--p = '\r';
+    do {
+        *--p = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    *--p = kind;
+    size_t len = (size_t)(digits + sizeof(digits) - p);
+    memcpy(text_reserve(s, len), p, len);
+    s->text.len += len;
+}
+
+/* hiredis would format each argument with its printf, which costs as much as all else that a command does here. */
+static void text_of_command(struct store *s, int argc, const char **argv, const size_t *argvlen)
+{
+    s->text.len = 0;
+    text_put_count(s, '*', (size_t)argc);
+    for (int i = 0; i < argc; i++) {
+        text_put_count(s, '$', argvlen[i]);
+        char *to = text_reserve(s, argvlen[i] + 2);
+        memcpy(to, argv[i], argvlen[i]);
+        memcpy(to + argvlen[i], "\r\n", 2);
+        s->text.len += argvlen[i] + 2;
+    }
+}
+
 void store_command(struct store *s, int argc, const char **argv, const size_t *argvlen, store_done_fn *done, void *arg)
 {
     if (!s || s->state == DOWN || s->closing) { /* NULL: a script is only checked */
@@ -145,7 +188,8 @@ void store_command(struct store *s, int argc, const char **argv, const size_t *a
     *c = (struct command){.store = s, .done = done, .arg = arg, .deadline = now() + s->timeout};
     DL_APPEND(s->waiting, c);
     s->count++;
-    if (redisAsyncCommandArgv(s->context, on_reply, c, argc, argv, argvlen) != REDIS_OK) {
+    text_of_command(s, argc, argv, argvlen);
+    if (redisAsyncFormattedCommand(s->context, on_reply, c, s->text.at, s->text.len) != REDIS_OK) {
         DL_DELETE(s->waiting, c);
         s->count--;
         free(c);
@@ -382,5 +426,6 @@ void store_close(struct store **store)
     ev_timer_stop(s->loop, &s->reconnect);
     store_url_free(&s->url);
     free(s->where);
+    free(s->text.at);
     free(s);
 }
