@@ -57,10 +57,10 @@ DELIVERED, FAILED, ACCEPTED, REFUSED = 1, 2, 8, 16
 
 
 class Reports:
-    """The HTTP server that Kannel calls: `seen[n]` is the list of what came for message n."""
+    """The HTTP server that Kannel calls: `seen[n]` lists what came for message n, `texts[n, type]` has the text of it."""
 
     def __init__(self):
-        self.seen = defaultdict(list)
+        self.seen, self.texts = defaultdict(list), {}
         self.changed = threading.Condition()
         reports = self
 
@@ -69,8 +69,10 @@ class Reports:
 
             def do_GET(self):
                 query = parse_qs(urlsplit(self.path).query)
+                n, kind = int(query["n"][0]), int(query["type"][0])
                 with reports.changed:
-                    reports.seen[int(query["n"][0])].append(int(query["type"][0]))
+                    reports.texts[n, kind] = query.get("text", [""])[0]
+                    reports.seen[n].append(kind)
                     reports.changed.notify_all()
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
@@ -121,7 +123,7 @@ class Kannel:
 
     def send_some(self, numbers):
         for n in numbers:
-            report = f"{self.reports.url}?n={n}&type=%d"
+            report = f"{self.reports.url}?n={n}&type=%d&text=%A"
             query = {"username": "user", "password": "pass", "to": f"4477009{n:05}", "text": f"kannel {n}"}
             query |= {"dlr-mask": DELIVERED | FAILED | ACCEPTED | REFUSED, "dlr-url": report}
             connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=30)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from kannel import ACCEPTED, DELIVERED, Kannel
+from kannel import ACCEPTED, DELIVERED, FAILED, Kannel
 from lib import proc
 
 HERE = Path(__file__).parent
@@ -51,11 +51,17 @@ def upstream_bind(name, port, password="pw"):
 def gateway(smscd, smppsim):
     """The gateway example with one upstream, which sends one receipt in ten before its answer."""
 
-    def make(workers=2):
-        sim = smppsim("--receipt-before-rate", "10", "--receipt-delay-ms", "5")
+    def make(*options, workers=2):
+        sim = smppsim("--receipt-before-rate", "10", "--receipt-delay-ms", "5", *options)
         return start_gateway(smscd, [upstream_bind("carrier", sim.port)], workers)
 
     return make
+
+
+def answers_to_receipts(events):
+    """Of smppsim's event log: (message_id, event, command_status) of whatever became of a receipt."""
+    rows = [line.split("\t") for line in events.read_text().splitlines()]
+    return [(row[3], row[2], row[6]) for row in rows if row[2].startswith("receipt_")]
 
 
 def start_gateway(smscd, binds, workers=2):
@@ -84,17 +90,26 @@ def test_application(gateway, client):
     assert set(first.values()) == {"answer"}, "a receipt before the answer to its message"
 
 
-def test_kannel(gateway):
+@pytest.mark.parametrize(("stat", "reported", "count"), [("DELIVRD", DELIVERED, COUNT), ("UNDELIV", FAILED, 1)])
+def test_kannel(gateway, tmp_path, stat, reported, count):
     if not shutil.which("bearerbox", path="/usr/sbin:/usr/bin"):
         pytest.skip("bearerbox is not installed")
-    daemon = gateway()
+    events = tmp_path / "events"
+    daemon = gateway("--stat", stat, "--log", events)
     kannel = Kannel(daemon.port, "esme1", "s3cret", WINDOW)
     try:
-        kannel.send(COUNT)
-        kannel.reports.wait(2 * COUNT, timeout=90)
+        kannel.send(count)
+        kannel.reports.wait(2 * count, timeout=90)
         seen = kannel.reports.seen
-        odd = {n: seen[n] for n in range(COUNT) if sorted(seen[n]) != [DELIVERED, ACCEPTED]}
+        odd = {n: seen[n] for n in range(count) if sorted(seen[n]) != sorted([reported, ACCEPTED])}
         assert not odd, (odd, kannel.log())
+        texts = [kannel.reports.texts[n, reported] for n in range(count)]
+        assert not [text for text in texts if f" stat:{stat} " not in text]
+        # Kannel takes a receipt for the first of its answers; only the upstream knows whether it was taken at once.
+        proc.wait_until(lambda: len(answers_to_receipts(events)) >= count, what="the answers to all receipts")
+        answers = answers_to_receipts(events)
+        assert len({message_id for message_id, _, _ in answers}) == len(answers) == count
+        assert {(event, status) for _, event, status in answers} == {("receipt_resp", "ESME_ROK")}
     finally:
         kannel.stop()
 
@@ -143,12 +158,20 @@ def test_npm_as_upstream(smscd):
 
 
 def test_npm_refuses_the_bind(smscd):
+    """The log says why. It is tried again, each bind after its own time: while one tries often, the other waits."""
     port = proc.free_port()
     server = NpmServer(port, "another")
+    patient = upstream_bind("patient", port) | {"system_id": "patient", "reconnect_min_ms": 60000}
     try:
-        daemon = smscd(EXAMPLE.read_text(), binds=[upstream_bind("npm", port)])
-        daemon.log.wait(r"npm.*ESME_RINVPASWD")
+        daemon = smscd(EXAMPLE.read_text(), binds=[patient, upstream_bind("npm", port)])
+        daemon.log.wait(r"npm.*rejected.*ESME_RINVPASWD")
+        daemon.log.wait(r"patient.*rejected.*ESME_RINVPASWD.*next try")
+        for _ in range(3):
+            daemon.log.wait(r"npm.*rejected.*ESME_RINVPASWD", since=daemon.log.mark())
         daemon.stop()
     finally:
         events = server.events()
-    assert {e["status"] for e in events if e["event"] == "bind"} == {0x0E}
+    binds = [e for e in events if e["event"] == "bind"]
+    assert {e["status"] for e in binds} == {0x0E}
+    assert len([e for e in binds if e["system_id"] == "gateway"]) >= 4
+    assert len([e for e in binds if e["system_id"] == "patient"]) == 1
