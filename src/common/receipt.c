@@ -67,7 +67,8 @@ static const uint8_t *back_over_blanks(const uint8_t *from, const uint8_t *end)
 static const uint8_t *back_over_word(const uint8_t *from, const uint8_t *end, const char *word)
 {
     size_t n = strlen(word);
-    if ((size_t)(end - from) < n || strncasecmp((const char *)end - n, word, n) != 0)
+    bool may_be = (size_t)(end - from) >= n && (end[-1] | 0x20) == word[n - 1]; /* mostly it is not */
+    if (!may_be || strncasecmp((const char *)end - n, word, n) != 0)
         return NULL;
     return end - n;
 }

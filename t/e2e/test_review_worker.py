@@ -221,7 +221,8 @@ def test_an_error_of_redis_that_is_no_text(smscd):
     body = """
 import _siphon
 try:
-    value = await asyncio.wait_for(_siphon.redis(b"\\xff\\xfe"), 5)
+    async with asyncio.timeout(5):
+        value = await _siphon.redis(b"\\xff\\xfe")
 except cache.CacheError as e:
     value = str(e)
 """
