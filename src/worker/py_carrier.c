@@ -137,6 +137,15 @@ static PyObject *awaited(Carrier *c, PyObject *value)
     return Py_NewRef((PyObject *)gate);
 }
 
+/* The result of a task that was cancelled during its last step does not count. */
+static void drop_if_cancelled(Carrier *c, PyObject **value)
+{
+    if (py_carrier_must_cancel(c->task)) {
+        Py_CLEAR(*value);
+        PyErr_SetNone(py_cancelled_error);
+    }
+}
+
 static PySendResult carrier_resume(Carrier *c, PyObject *arg, PyObject **result)
 {
     PyObject *value = NULL, *before = py_current_task;
@@ -153,10 +162,8 @@ static PySendResult carrier_resume(Carrier *c, PyObject *arg, PyObject **result)
         *result = awaited(c, value);
         return PYGEN_NEXT;
     }
-    if (r == PYGEN_RETURN && py_carrier_must_cancel(c->task)) {
-        Py_CLEAR(value); /* as a task that was cancelled during its last step */
-        PyErr_SetNone(py_cancelled_error);
-    }
+    if (r == PYGEN_RETURN)
+        drop_if_cancelled(c, &value);
     return carrier_ended(c, value, result);
 }
 
@@ -261,6 +268,8 @@ static PyObject *throw_into_coro(Carrier *c, PyObject *args)
     if (value)
         return awaited(c, value); /* it goes on waiting, for this */
     PyObject *returned = stop_iteration_value(), *result = NULL;
+    if (returned)
+        drop_if_cancelled(c, &returned);
     PySendResult r = carrier_ended(c, returned, &result);
     if (r == PYGEN_NEXT)
         return result; /* it waits for another handler */

@@ -612,6 +612,13 @@ def test_cancel_itself_and_end(it, first):
     it.idle()
 
 
+@pytest.mark.parametrize("first", FIRST)
+def test_cancel_itself_once_more_and_end(it, first):
+    code = "later(0.01, me().cancel)\ntry:\n    await via(bind='manual')\nexcept asyncio.CancelledError:\n    "
+    assert it.run(f"{FIRST[first]}\n{code}me().cancel()\n    return 'ended'") == raw.ESME_RSYSERR
+    it.idle()
+
+
 @pytest.mark.parametrize("first", [first for first in FIRST if first != "now"])
 def test_task_of_one_that_was_cancelled(it, first):
     assert it.run(f"shared['t'] = me()\n{FIRST[first]}\nraise asyncio.CancelledError") == raw.ESME_RSYSERR
