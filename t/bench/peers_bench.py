@@ -101,7 +101,9 @@ class PeerBench:
             command += [str(port), str(upstream)]
         else:
             command = self.command(peer, port)
-        server = measure.Server(command, lambda line: line == "listening", env={"NODE_ENV": "production"}, timeout=120)
+        command = ["setpriv", "--pdeathsig", "TERM", *command]  # it ends with us, however we end
+        env = {"NODE_ENV": "production"}
+        server = measure.Server(command, lambda line: line == "listening", env=env, timeout=120)
         server.port = port
         return server
 
@@ -150,7 +152,8 @@ class PeerBench:
             with self.server(peer, 0) as server:
                 self.check(peer, server)
                 return self.windows(peer, server)
-        with self.rig.sim("--deliver-window", 256, "--window", 10000, "--receipt-delay-ms", peer.delay_ms) as sim:
+        options = ["--deliver-window", 256, "--window", 10000, "--receipt-delay-ms", peer.delay_ms, "--time", 3600]
+        with self.rig.sim(*options) as sim:
             with self.server(peer, sim.port) as server:
                 self.check(peer, server)
                 return self.windows(peer, server)
