@@ -1,4 +1,4 @@
-"""Sends and Redis commands that handlers await while one of the peers goes: none waits for ever, nothing is forgotten."""
+"""Sends and Redis commands that handlers await while a peer goes: none waits for ever, nothing is forgotten."""
 
 import signal
 
