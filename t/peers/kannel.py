@@ -57,7 +57,7 @@ DELIVERED, FAILED, ACCEPTED, REFUSED = 1, 2, 8, 16
 
 
 class Reports:
-    """The HTTP server that Kannel calls: `seen[n]` lists what came for message n, `texts[n, type]` has the text of it."""
+    """The HTTP server that Kannel calls: `seen[n]` lists what came for message n, `texts[n, type]` has its text."""
 
     def __init__(self):
         self.seen, self.texts = defaultdict(list), {}
