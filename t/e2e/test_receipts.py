@@ -1,5 +1,7 @@
 """receipts: a message sent upstream and its receipt find each other, whichever comes first, exactly once."""
 
+import json
+import subprocess
 from threading import Thread
 
 import pytest
@@ -51,6 +53,13 @@ async def deliver(pdu, session):
         return await receipts.route(pdu, session)
 """
 )
+
+
+def counter(daemon, name):
+    """Of all workers, as smscctl has it."""
+    command = [proc.build_dir() / "smscctl", "-c", daemon.conf_path, "--json", "workers"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    return sum(row[name] for row in json.loads(done.stdout)["workers"])
 
 
 class Gateway:
@@ -131,7 +140,12 @@ def test_there_and_back(smscd, upstream):
 
 
 def test_receipt_before_its_response(smscd, upstream):
+    """Handed out when the handler that sent the message has ended, which here goes on for a while after its send."""
     gw = Gateway(smscd, upstream)
+    refused = "    if not resp.ok:\n        return pdu.reply(command_status"
+    assert refused in SCRIPT
+    gw.daemon.write_script(SCRIPT.replace(refused, "    await asyncio.sleep(0.3)\n" + refused))
+    gw.daemon.reload()
     seq = gw.esme.send("submit_sm", destination_addr="eu", short_message=b"1")
     sent = gw.up["eu"].expect("submit_sm")
     receipt = gw.send_receipt()
@@ -212,6 +226,7 @@ def test_duplicate_of_a_final_one(smscd, upstream):
     gw.esme.enquire()
     assert not gw.esme.kept
     assert len(gw.daemon.records("receipt")) == 1
+    proc.wait_until(lambda: counter(gw.daemon, "receipts_duplicate") == 3, what="three duplicates counted")
 
 
 @pytest.mark.parametrize("esm_class", [0x04, 0x00])
@@ -366,6 +381,47 @@ def test_redis_away_when_the_response_comes(smscd, upstream, redis_server):
     taker.start()
     proc.wait_until(joined, what="the receipt after Redis is back")
     taker.join(10)
+
+
+def test_redis_refuses_when_the_response_comes(smscd, upstream, redis_server):
+    """The same with nothing that would hold the command for it: what is remembered comes from the worker's memory."""
+    redis = redis_server()
+    gw = Gateway(smscd, upstream, redis={"url": redis.url, "timeout_ms": 300})
+    seq = gw.esme.send("submit_sm", destination_addr="eu", short_message=b"1")
+    sent = gw.up["eu"].expect("submit_sm")
+    redis.kill()
+    gw.up["eu"].answer(sent, message_id="up-1")
+    resp = gw.esme.expect("submit_sm_resp", seq)
+    assert (resp.status, resp.message_id) == (raw.ESME_ROK, "m-1")
+    gw.daemon.log.wait("accepted messages are remembered in memory")
+    redis.start()
+    gw.daemon.log.wait("Redis is back, 1 messages remembered")
+    assert redis.client().exists("siphon:receipt:eu:up-1")
+    with gw.bind("esme2") as other:  # that of before is forgotten with the first Redis
+        redis.client().set("siphon:session:esme1", redis.client().get("siphon:session:esme2"))
+        receipt = gw.send_receipt()
+        deliver = other.expect("deliver_sm")
+        other.answer(deliver)
+        assert deliver.short_message.startswith(b"id:m-1 ")
+        assert gw.status(receipt) == raw.ESME_ROK
+
+
+def test_some_of_several_early_receipts_are_handed_out(smscd, upstream):
+    """What the application has taken does not come to it again with what it has not."""
+    gw = Gateway(smscd, upstream)
+    gw.esme.send("submit_sm", destination_addr="eu", short_message=b"1")
+    sent = gw.up["eu"].expect("submit_sm")
+    for stat in ("ENROUTE", "ACCEPTD", "DELIVRD"):
+        assert gw.status(gw.send_receipt(stat=stat)) == raw.ESME_ROK
+    gw.up["eu"].answer(sent, message_id="up-1")
+    gw.esme.expect("submit_sm_resp")
+    assert b"stat:ENROUTE" in gw.receive().short_message
+    refused = gw.esme.expect("deliver_sm")
+    gw.esme.answer(refused, raw.ESME_RX_T_APPN)
+    assert [b"stat:ACCEPTD" in pdu.short_message for pdu in (refused, gw.receive())] == [True, True]
+    assert b"stat:DELIVRD" in gw.receive().short_message
+    seen = [record["stat"] for record in gw.daemon.records("receipt")]
+    assert seen == ["ENROUTE", "ACCEPTD", "ACCEPTD", "DELIVRD"]
 
 
 def test_remember(smscd, upstream):
