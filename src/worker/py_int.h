@@ -105,7 +105,8 @@ int py_loop_init(PyObject *loop);
 /* py_wait.h: what scripts await. py_carrier.h: what carries a handler on. */
 typedef struct wait Wait;
 typedef struct carrier Carrier;
-/* py_resume.c: goes on with the handlers whose Waits have ended. To be called when nothing of Python is on the stack. */
+/* py_resume.c: goes on with the handlers whose Waits have ended. To be called when nothing of Python is on the stack.
+ */
 void py_resume_all(void);
 /* Where it runs (py_loop.c in a worker): has py_resume_all called before the loop waits. */
 void py_resume_wanted(void);
