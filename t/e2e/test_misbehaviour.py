@@ -14,6 +14,9 @@ import multiprocessing, sys, threading, time
 async def leak():
     await asyncio.sleep(3600)
 
+def exit_status(pid):
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
 def child(path):
     open(path, "w").close()
 
@@ -67,6 +70,8 @@ async def submit(pdu, session):
             if pid == 0:
                 raise SystemExit(9)
             record("child", child=pid)
+            waiter = threading.Thread(target=lambda: record("child ended", status=exit_status(pid)))
+            waiter.start()
             return pdu.reply(message_id="parent")
         case "multiprocessing":
             process = multiprocessing.get_context("fork").Process(target=child, args=("/dev/null",))
@@ -172,6 +177,8 @@ def test_forked_child_that_raises(smscd, late):
         assert (resp.status, resp.message_id) == (raw.ESME_ROK, "parent")
         then_served(daemon, esme)
         daemon.log.wait(f"{record['child']}, forked by the script")
+        (ended,) = daemon.wait_records("child ended")
+        assert ended["status"] == 1, "as a program ends that raises"
 
 
 @pytest.mark.parametrize("what", ["block", "spin"])
