@@ -61,6 +61,7 @@ struct conn {
     size_t rest_len, rest_cap;
     uint8_t *out;
     size_t out_off, out_len, out_cap;
+    size_t piece;         /* so much is written before the turn ends */
     uint64_t progress_ms; /* when the kernel last took something, or there was nothing to take */
     int fd;               /* -1: closed, freed at the end of the turn */
     int error;
@@ -248,7 +249,9 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
     if (c->rest_len)
         memcpy(io->buf, c->rest, c->rest_len);
     size_t len = c->rest_len + (size_t)n;
+    c->piece = c->limits.first_write ? c->limits.first_write : OUT_FULL;
     size_t used = c->ops->data(c, c->owner, io->buf, len);
+    c->piece = OUT_FULL;
     if (c->fd == -1 || c->closing)
         return;
     assert(used <= len);
@@ -285,6 +288,7 @@ struct conn *conn_new(struct io *io, int fd, const struct conn_ops *ops, void *o
     c->ops = ops;
     c->owner = owner;
     c->limits = *limits;
+    c->piece = OUT_FULL;
     util_set_nonblock(fd);
     tcp_nodelay(fd);
     grow_buffer(io, limits->max_record);
@@ -476,10 +480,11 @@ uint8_t *conn_reserve(struct conn *c, size_t n)
     return c->out + c->out_off + c->out_len;
 }
 
-/* Only what the kernel does not take counts as congestion. */
-/* Not left for the end of the turn: what is left then is above the mark because the kernel takes no more. */
-static void send_much(struct conn *c)
+/* Not left for the end of the turn. What is above the mark then is what the kernel does not take: congestion. */
+static void send_piece(struct conn *c)
 {
+    if (c->piece < OUT_FULL)
+        c->piece *= 2;
     if (!c->blocked)
         send_out(c);
     if (c->fd != -1 && c->out_len > c->limits.high_water)
@@ -499,8 +504,8 @@ void conn_commit(struct conn *c, size_t n)
         c->progress_ms = util_now_ms();
     c->out_len += n;
     mark_dirty(c);
-    if (c->out_len >= OUT_FULL || c->out_len > c->limits.high_water)
-        send_much(c);
+    if (c->out_len >= c->piece || c->out_len > c->limits.high_water)
+        send_piece(c);
 }
 
 bool conn_write(struct conn *c, const void *data, size_t n)

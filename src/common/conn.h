@@ -48,6 +48,8 @@ struct conn_limits {
     size_t high_water, low_water; /* marks of the write buffer; above high conn_congested() is true */
     size_t max_write;             /* beyond it conn_reserve fails */
     size_t max_record;            /* an incomplete record may be kept up to this; longer: closed with EMSGSIZE */
+    size_t first_write; /* what `data` writes leaves as soon as it is so much, then twice as much each time, up to 8
+                         * KiB, so that the peer goes on while we work; 0: 8 KiB from the start */
 };
 
 /* Takes the descriptor (non-blocking from then on, TCP_NODELAY when it is TCP). Reading starts at once. */

@@ -281,8 +281,11 @@ struct session *session_new(struct io *io, int fd, enum session_role role, const
                             const struct session_ops *ops, void *owner, const char *name)
 {
     struct session *s = xcalloc(1, sizeof(*s));
-    struct conn_limits limits = {
-        .high_water = HIGH_WATER, .low_water = LOW_WATER, .max_write = MAX_WRITE, .max_record = conf->max_pdu_bytes};
+    struct conn_limits limits = {.high_water = HIGH_WATER,
+                                 .low_water = LOW_WATER,
+                                 .max_write = MAX_WRITE,
+                                 .max_record = conf->max_pdu_bytes,
+                                 .first_write = conf->first_write};
     s->io = io;
     s->role = (uint8_t)role;
     s->conf = conf;

@@ -39,6 +39,7 @@ struct session_conf {
     unsigned queue_out;       /* our requests that wait for the window */
     size_t max_pdu_bytes;     /* a longer PDU: generic_nack ESME_RINVCMDLEN and close */
     unsigned max_per_second;  /* our requests sent, role ESME: paced (0: no limit) */
+    size_t first_write;       /* answers given while requests are read leave at so many octets (conn.h) */
 };
 
 struct session;

@@ -15,6 +15,7 @@
 
 #define HEARTBEAT_SECONDS 0.25
 #define DRAIN_CHECK_SECONDS 0.02
+#define FIRST_WRITE 512 /* about 16 answers: some microseconds of a handler's time */
 
 static struct worker worker;
 static ev_timer heartbeat, drain_check;
@@ -427,6 +428,7 @@ static struct session_conf session_conf_of(const struct conf_server *s)
         .window_out = s->deliver_window,
         .queue_out = s->deliver_queue,
         .max_pdu_bytes = s->max_pdu_bytes,
+        .first_write = FIRST_WRITE,
     };
 }
 

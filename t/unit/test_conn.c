@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -273,6 +274,54 @@ START_TEST(much_written_at_once_is_no_congestion_when_the_kernel_takes_it)
 }
 END_TEST
 
+/* 100 answers of 33 octets to what was read, and how much the peer has after each. */
+static size_t peer_has_at[100];
+
+static size_t on_data_answers(struct conn *c, void *owner, uint8_t *data, size_t len)
+{
+    static const uint8_t answer[33];
+    int has;
+    (void)owner, (void)data;
+    for (size_t i = 0; i < ARRAY_LEN(peer_has_at); i++) {
+        ck_assert(conn_write(c, answer, sizeof(answer)));
+        ck_assert_int_eq(ioctl(peer, FIONREAD, &has), 0);
+        peer_has_at[i] = (size_t)has;
+    }
+    return len;
+}
+
+START_TEST(answers_to_what_is_read_leave_in_growing_pieces)
+{
+    static const struct conn_ops answers = {.data = on_data_answers, .closed = on_closed};
+    struct conn_limits first = limits;
+    int fds[2];
+    first.first_write = (size_t)_i;
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    conn_close(&conn);
+    util_close(&peer);
+    conn = conn_new(io, fds[0], &answers, &seen, &first);
+    peer = fds[1];
+    fcntl(peer, F_SETFL, O_NONBLOCK);
+    for (int again = 0; again < 2; again++) {
+        uint8_t got[8192];
+        size_t before = 0, piece = (size_t)_i;
+        send_all("0123456789", 10);
+        turn();
+        for (size_t i = 0; i < ARRAY_LEN(peer_has_at); i++) {
+            if (piece && 33 * (i + 1) - before >= piece) {
+                before = 33 * (i + 1);
+                piece *= 2;
+            }
+            ck_assert_uint_eq(peer_has_at[i], before);
+        }
+        turn();
+        ck_assert_uint_eq(peer_reads(got, sizeof(got)), 3300);
+    }
+    ck_assert(conn_write(conn, peer_has_at, sizeof(peer_has_at))); /* not while reading: at the end of the turn */
+    ck_assert_uint_eq(peer_reads((uint8_t *)peer_has_at, 1), 0);
+}
+END_TEST
+
 START_TEST(reading_stops_and_goes_on)
 {
     conn_read_stop(conn);
@@ -466,6 +515,8 @@ int main(void)
     tcase_add_test(tc, slow_reader);
     tcase_add_test(tc, idle_again_after_a_slow_reader);
     tcase_add_test(tc, much_written_at_once_is_no_congestion_when_the_kernel_takes_it);
+    tcase_add_loop_test(tc, answers_to_what_is_read_leave_in_growing_pieces, 0, 1);
+    tcase_add_loop_test(tc, answers_to_what_is_read_leave_in_growing_pieces, 512, 513);
     tcase_add_test(tc, reading_stops_and_goes_on);
     add_ends(tc);
     suite_add_tcase(s, tc);
