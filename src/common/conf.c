@@ -134,15 +134,12 @@ static int check_required(struct conf_load *load, enum conf_group group, void *b
     return 0;
 }
 
-static int check_bind(struct conf_load *load, const struct conf_bind *bind, const char *path,
-                      const config_setting_t *node)
+static int check_bind(struct conf_load *load, struct conf_bind *bind, const char *path, const config_setting_t *node)
 {
-    const struct conf *conf = load->conf;
     struct conf_place place = conf_place_of(load, node, path);
-    for (const struct conf_bind *other = conf->binds; other < bind; other++) {
-        if (strcmp(other->name, bind->name) == 0)
-            return conf_fail(load, &place, "found the name \"%s\" a second time, expected another", bind->name);
-    }
+    if (conf_bind_index(load->conf, bind->name) != -1)
+        return conf_fail(load, &place, "found the name \"%s\" a second time, expected another", bind->name);
+    HASH_ADD_KEYPTR(hh, load->conf->binds_by_name, bind->name, strlen(bind->name), bind);
     if (bind->reconnect_min_ms > bind->reconnect_max_ms)
         return conf_fail(load, &place, "found reconnect_min_ms %u, expected at most reconnect_max_ms (%u)",
                          bind->reconnect_min_ms, bind->reconnect_max_ms);

@@ -162,6 +162,7 @@ void conf_free(struct conf **conf)
         free_strings(c->rules[i].option_values, c->rules[i].option_count);
     }
     free_group(CONF_TOP, c);
+    HASH_CLEAR(hh, c->binds_by_name);
     free(c->binds);
     free(c->rules);
     free(c->path);
@@ -172,9 +173,7 @@ void conf_free(struct conf **conf)
 
 int conf_bind_index(const struct conf *conf, const char *name)
 {
-    for (size_t i = 0; i < conf->bind_count; i++) {
-        if (strcmp(conf->binds[i].name, name) == 0)
-            return (int)i;
-    }
-    return -1;
+    struct conf_bind *bind;
+    HASH_FIND_STR(conf->binds_by_name, name, bind);
+    return bind ? (int)(bind - conf->binds) : -1;
 }
