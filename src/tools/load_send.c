@@ -11,7 +11,7 @@
 
 #include "util.h"
 
-#define PACE_MIN_NS 50000
+#define PACE_MIN_NS 20000
 #define PACE_MAX_NS 1000000
 
 /* The text, filled up to --length with what the eye can follow. */

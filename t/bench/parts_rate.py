@@ -1,6 +1,8 @@
 """Parts of scripts/bench that are run at each window: how many messages a second, and what each costs."""
 
 import json
+import shutil
+from pathlib import Path
 
 import measure
 
@@ -41,6 +43,21 @@ def handler(script, workers=1):
     return run
 
 
+def calls(rig, window):
+    """System calls of the worker for a message, as `perf` counts them where it may."""
+    counted = Path(rig.dir) / "calls"
+    with rig.smscd("reply.py", 1, rig.core(1)) as smscd:
+        worker = str(smscd.processes()["worker 0"])
+        perf = ["perf", "stat", "-x", ",", "-o", str(counted), "-e", "raw_syscalls:sys_enter", "-p", worker, "--"]
+        options = ["--window", window, "--time", rig.args.seconds]
+        result = rig.load(smscd.port, *options, under=perf if shutil.which("perf") else ())
+    lines = counted.read_text().splitlines() if counted.exists() else []
+    first = next((line.split(",")[0] for line in lines if "sys_enter" in line), "")
+    each = int(first) / max(result["sent"], 1) if first.isdigit() else None
+    text = f"{each:.3f} a message, {result['rate']:.0f} messages/s" if each is not None else "perf does not count here"
+    return {"key": each or 0, "text": f"window {window}: {text}"}
+
+
 def through(rig, window, conf="gateway.conf", prepare=None):
     """The gateway: a message through the worker to an upstream, its receipt back to the application."""
     connections = min(2, window)
@@ -62,6 +79,7 @@ WINDOWED = {
     "floor": ("bare C exchange", floor, None),
     "ceiling": ("smppload - smppsim", ceiling, None),
     "reply": ("handler that replies", handler("reply.py"), (1, 64, 256)),
+    "calls": ("system calls of the worker", calls, (1, 64, 256)),
     "echo1": ("echo script, 1 worker", handler("echo.py"), None),
     "echo2": ("echo script, 2 workers", handler("echo.py", 2), None),
     "sleep": ("await asyncio.sleep(0)", handler("sleep.py"), (64, 256)),

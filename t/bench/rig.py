@@ -25,9 +25,9 @@ class Rig:
     def core(self, i):
         return self.cores[i] if len(self.cores) > i else None
 
-    def load(self, port, *more, pin=True, build=None):
-        """smppload's result, with what it used."""
-        command = [str((build or self.args.build) / "smppload"), "--quiet", "--json", "--port", str(port)]
+    def load(self, port, *more, pin=True, build=None, under=()):
+        """smppload's result, with what it used. under: a command that runs it."""
+        command = [*under, str((build or self.args.build) / "smppload"), "--quiet", "--json", "--port", str(port)]
         command += map(str, more)
         ran = measure.run(command, self.core(0) if pin else None, timeout=self.args.seconds + 90)
         if not ran["out"]:
