@@ -77,6 +77,8 @@ PyObject *py_resp_new(uint32_t request_id, const uint8_t *raw, size_t len)
         pdu.present = 0; /* generic_nack and what does not decode: the status is all there is */
         pdu.tlv_off = pdu.command_length;
     }
+    if (pdu.command_id == (uint32_t)SMPP_generic_nack && pdu.command_status == ESME_ROK)
+        pdu.command_status = ESME_RUNKNOWNERR; /* whatever it says, nothing was accepted */
     return request_id == SMPP_query_sm ? query_resp_new(&pdu) : smpp_resp_new(&pdu);
 }
 

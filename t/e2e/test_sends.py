@@ -370,6 +370,14 @@ def test_generic_nack(remote, helper):
     assert (outcome["ok"], outcome["command_status"]) == (False, "ESME_RINVCMDID")
 
 
+@pytest.mark.parametrize("helper", [*VIA, "data_to", "deliver_to"])
+def test_generic_nack_without_an_error_accepts_nothing(remote, helper):
+    call, pdu, conn = start(remote, helper, arguments_of({**VIA, **TO}[helper][1]))
+    conn.write(raw.header(raw.COMMANDS["generic_nack"], pdu.seq, raw.ESME_ROK))
+    outcome = call.result()
+    assert (outcome["ok"], outcome["command_status"]) == (False, "ESME_RUNKNOWNERR")
+
+
 def test_query_resp(remote):
     call, pdu, conn = start(remote, "query_via", "message_id='m-1', source_addr='1000'")
     conn.answer(pdu, message_id="m-1", final_date="261231235959000+", message_state=2, error_code=200)
