@@ -134,7 +134,7 @@ static bool is_pair(PyObject *pair, Py_ssize_t i)
 static int put_tlv_mapping(struct wire *w, PyObject *mapping)
 {
     PyObject *items = PyMapping_Items(mapping);
-    for (Py_ssize_t i = 0; items && i < PyList_GET_SIZE(items); i++) {
+    for (Py_ssize_t i = 0; items && !w->error && i < PyList_GET_SIZE(items); i++) {
         PyObject *pair = PyList_GET_ITEM(items, i);
         const uint8_t *end = w->p;
         uint16_t tag;

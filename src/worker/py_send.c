@@ -115,13 +115,18 @@ static long timeout_ms(PyObject *timeout)
     return ms > 0 ? ms : 1;
 }
 
-static Wait *send_new(uint32_t command_id)
+/* Made before its PDU is encoded: a collection that an allocation starts may run code that sends, too, and the encoder
+ * has one buffer. Takes `remember`, also when it fails. */
+static Wait *send_new(uint32_t command_id, struct py_remember *remember)
 {
     Wait *w = py_wait_new();
-    if (w) {
-        w->send.command_id = command_id;
-        w->given_up = take_back;
+    if (!w) {
+        py_remember_free(remember);
+        return NULL;
     }
+    w->send.command_id = command_id;
+    w->send.remember = remember;
+    w->given_up = take_back;
     return w;
 }
 
@@ -162,6 +167,9 @@ static bool are_fields(PyObject *fields)
 static PyObject *send_over_bind(uint32_t command, PyObject *bind_name, PyObject *fields, PyObject *timeout_seconds,
                                 struct py_remember *remember)
 {
+    Wait *w = send_new(command, remember);
+    if (!w)
+        return NULL;
     const char *name = PyUnicode_AsUTF8(bind_name);
     int bind = name ? conf_bind_index(py_gateway->conf, name) : -1;
     long timeout = name ? timeout_ms(timeout_seconds) : -1;
@@ -169,13 +177,11 @@ static PyObject *send_over_bind(uint32_t command, PyObject *bind_name, PyObject 
     if (timeout >= 0 && bind < 0)
         PyErr_Format(py_UnknownBind, "no bind %R is configured", bind_name);
     size_t len = timeout >= 0 && bind >= 0 ? py_fields_encode(command, fields, &raw) : 0;
-    Wait *w = len ? send_new(command) : NULL;
-    if (!w) {
-        py_remember_free(remember);
+    if (len == 0) {
+        Py_DECREF(w);
         return NULL;
     }
     enum msg_outcome why = MSG_BIND_DOWN;
-    w->send.remember = remember;
     uint64_t id = py_gateway->ops->submit((unsigned)bind, raw, len, (unsigned)timeout, remember ? SESSION_SEND_LATE : 0,
                                           submit_done, w, &why);
     return sent(w, id, why, true);
@@ -211,16 +217,19 @@ PyObject *py_send_session(PyObject *module, PyObject *const *args, Py_ssize_t n)
     if (n != 5 || !PyUnicode_Check(args[by_session ? 1 : 2]) || !are_fields(args[3]))
         return PyErr_Format(PyExc_TypeError, "session_id is a str, or else system_id is");
     uint32_t command = command_of(args[0]);
+    Wait *w = command ? send_new(command, NULL) : NULL;
+    if (!w)
+        return NULL;
     PyObject *name = PyUnicode_AsLatin1String(args[by_session ? 1 : 2]); /* as system_ids are decoded */
     char *target = NULL;
     if (name && PyBytes_AsStringAndSize(name, &target, NULL) < 0) /* a NUL is in it */
         Py_CLEAR(name);
-    long timeout = command && name ? timeout_ms(args[4]) : -1;
+    long timeout = name ? timeout_ms(args[4]) : -1;
     const uint8_t *raw;
     size_t len = timeout < 0 ? 0 : py_fields_encode(command, args[3], &raw);
-    Wait *w = len ? send_new(command) : NULL;
-    if (!w) {
+    if (len == 0) {
         Py_XDECREF(name);
+        Py_DECREF(w);
         return NULL;
     }
     enum msg_outcome why = MSG_NO_SESSION;

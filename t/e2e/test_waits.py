@@ -631,3 +631,42 @@ def test_taken_back_from_the_queue(smscd, upstream):
     assert sent.short_message == b"3"
     it.up.answer(sent, message_id="three")
     assert (it.end(first), it.end(last)) == ("one", "three")
+
+
+INTRUDER = """
+class Intruder:
+    left = 300
+    def __init__(self):
+        self.itself = self
+    def __del__(self):
+        if Intruder.left:
+            Intruder.left -= 1
+            Intruder()
+            coro = via('an intruder, much longer than its victim')
+            coro.send(None)
+            coro.close()
+Intruder()
+thresholds = gc.get_threshold()
+gc.set_threshold(1)
+try:
+    return (await via('victim', bind='manual')).message_id
+finally:
+    gc.set_threshold(*thresholds)
+    Intruder.left = 0
+"""
+
+
+def test_a_finalizer_that_sends_while_a_message_is_made(it):
+    """Each allocation of the send may run what the collector finds, which encodes a message of its own."""
+    seq = it.start(INTRUDER)
+    sent = it.sent()
+    assert sent.short_message == b"victim"
+    it.up.answer(sent, message_id="m")
+    assert it.end(seq) == "m"
+
+
+def test_optional_parameters_that_exceed_their_buffer(it):
+    """The third one fits in part only; the fourth is looked for among those before it."""
+    tlvs = "{0x1401: b'x' * 65535, 0x1402: b'x' * 455, 0x1403: b'x', 0x1404: b'x'}"
+    code = f"try:\n    await via(tlvs={tlvs})\nexcept ValueError as e:\n    return str(e)"
+    assert "more than 66000 octets" in it.run(code)
