@@ -134,18 +134,6 @@ static int check_required(struct conf_load *load, enum conf_group group, void *b
     return 0;
 }
 
-static int check_bind(struct conf_load *load, struct conf_bind *bind, const char *path, const config_setting_t *node)
-{
-    struct conf_place place = conf_place_of(load, node, path);
-    if (conf_bind_index(load->conf, bind->name) != -1)
-        return conf_fail(load, &place, "found the name \"%s\" a second time, expected another", bind->name);
-    HASH_ADD_KEYPTR(hh, load->conf->binds_by_name, bind->name, strlen(bind->name), bind);
-    if (bind->reconnect_min_ms > bind->reconnect_max_ms)
-        return conf_fail(load, &place, "found reconnect_min_ms %u, expected at most reconnect_max_ms (%u)",
-                         bind->reconnect_min_ms, bind->reconnect_max_ms);
-    return 0;
-}
-
 /* node: NULL when the file has no such group, whose defaults hold then. */
 static int load_group(struct conf_load *load, enum conf_group group, void *base, const char *path,
                       const config_setting_t *node)
@@ -167,7 +155,10 @@ static int load_group(struct conf_load *load, enum conf_group group, void *base,
         return -1;
     if (check_required(load, group, base, path, node) == -1)
         return -1;
-    return bind ? check_bind(load, bind, path, node) : 0;
+    if (!bind)
+        return 0;
+    struct conf_place place = conf_place_of(load, node, path);
+    return conf_add_bind(load, bind, &place);
 }
 
 /* The name in "name = ..." or "name : ..." on that line, for a syntax error; NULL when the line begins otherwise. Its

@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <uthash.h>
 
 #include "log.h"
 
@@ -32,7 +31,6 @@ struct conf_bind {
     unsigned connect_timeout_ms, enquire_link_timer_ms, response_timer_ms, reconnect_min_ms, reconnect_max_ms;
     unsigned max_msg_per_sec;
     enum conf_id_match id_match;
-    UT_hash_handle hh;
 };
 
 struct conf_rule {
@@ -56,7 +54,7 @@ struct conf {
     struct conf_server server;
     struct conf_bind *binds;
     size_t bind_count;
-    struct conf_bind *binds_by_name; /* uthash of binds */
+    void *binds_by_name; /* tree of tsearch(3) over binds */
     char **default_chain;
     size_t default_chain_count;
     struct conf_rule *rules;
@@ -87,7 +85,7 @@ struct conf_visit {
     void (*empty)(void *arg, const char *path, bool list);
 };
 void conf_each(const struct conf *conf, const struct conf_visit *visit, void *arg);
-/* Index in binds, or -1; what it takes does not grow with their number. */
+/* Index in binds, or -1; what it takes hardly grows with their number. */
 int conf_bind_index(const struct conf *conf, const char *name);
 
 #endif

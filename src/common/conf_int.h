@@ -76,6 +76,11 @@ int conf_set_default(struct conf_load *load, const struct conf_setting *setting,
 int conf_set_text(struct conf_load *load, const struct conf_setting *setting, void *base,
                   const struct conf_place *place, const char *text);
 
+/* A bind whose values are set, once it stands where it stays: checks what concerns several of them and all binds, and
+ * has conf_bind_index() find it. 0 or -1. */
+int conf_add_bind(struct conf_load *load, struct conf_bind *bind, const struct conf_place *place);
+/* conf_bind_index() finds none any more; before their names are freed. */
+void conf_forget_binds(struct conf *conf);
 /* An entry of a chain: "bind:NAME" of a configured bind. 0 or -1. */
 int conf_check_chain(struct conf_load *load, const char *entry, const struct conf_place *place);
 

@@ -154,6 +154,7 @@ void conf_free(struct conf **conf)
     struct conf *c = *conf;
     if (!c)
         return;
+    conf_forget_binds(c);
     for (size_t i = 0; i < c->bind_count; i++)
         free_group(CONF_BIND, &c->binds[i]);
     for (size_t i = 0; i < c->rule_count; i++) {
@@ -162,18 +163,10 @@ void conf_free(struct conf **conf)
         free_strings(c->rules[i].option_values, c->rules[i].option_count);
     }
     free_group(CONF_TOP, c);
-    HASH_CLEAR(hh, c->binds_by_name);
     free(c->binds);
     free(c->rules);
     free(c->path);
     free(c->directory);
     free(c);
     *conf = NULL;
-}
-
-int conf_bind_index(const struct conf *conf, const char *name)
-{
-    struct conf_bind *bind;
-    HASH_FIND_STR(conf->binds_by_name, name, bind);
-    return bind ? (int)(bind - conf->binds) : -1;
 }

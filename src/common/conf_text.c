@@ -236,6 +236,7 @@ int conf_set_default(struct conf_load *load, const struct conf_setting *setting,
         *(unsigned *)conf_at(base, setting->offset) = (unsigned)setting->number;
     return 0;
 }
+
 int conf_check_chain(struct conf_load *load, const char *entry, const struct conf_place *place)
 {
     if (strncmp(entry, "bind:", 5) != 0)

@@ -4,6 +4,7 @@ libsmscd_common_a_CFLAGS = $(AM_CFLAGS) $(LIBCONFIG_CFLAGS)
 libsmscd_common_a_SOURCES = \
 	src/common/chan.c src/common/chan.h \
 	src/common/conf.c src/common/conf.h src/common/conf_file.h src/common/conf_int.h \
+	src/common/conf_bind.c \
 	src/common/conf_each.c \
 	src/common/conf_env.c \
 	src/common/conf_scan.c \

@@ -69,17 +69,19 @@ static int add_string(struct conf_load *load, const struct conf_setting *s, void
     return 0;
 }
 
+/* The list has room for it already: conf_add_bind() wants elements that stay where they are. */
 static int add_group(struct conf_load *load, const struct conf_setting *s, void *base, const char *path,
                      PyObject *value)
 {
-    char **elements = conf_at(base, s->offset);
+    char *elements = *(char **)conf_at(base, s->offset);
     size_t *count = conf_at(base, s->count_offset);
+    struct conf_place place = place_of(path);
     if (!PyDict_Check(value))
         return fail(load, path, "a dict");
-    *elements = xrealloc(*elements, (*count + 1) * s->element);
-    char *element = *elements + (*count)++ * s->element;
-    memset(element, 0, s->element);
-    return set_group(load, s->sub, element, path, value);
+    char *element = elements + (*count)++ * s->element;
+    if (set_group(load, s->sub, element, path, value) < 0)
+        return -1;
+    return s->sub == CONF_BIND ? conf_add_bind(load, (struct conf_bind *)element, &place) : 0;
 }
 
 static int set_list(struct conf_load *load, const struct conf_setting *s, void *base, const char *path, PyObject *value)
@@ -87,6 +89,8 @@ static int set_list(struct conf_load *load, const struct conf_setting *s, void *
     PyObject *list = PyList_Check(value) || PyTuple_Check(value) ? PySequence_Fast(value, "") : NULL;
     char element[PATH_CAP], number[24];
     int rc = list ? 0 : fail(load, path, "a list");
+    if (list && s->type == CONF_LIST)
+        *(void **)conf_at(base, s->offset) = xcalloc((size_t)PySequence_Fast_GET_SIZE(list), s->element);
     for (Py_ssize_t i = 0; list && rc == 0 && i < PySequence_Fast_GET_SIZE(list); i++) {
         snprintf(number, sizeof(number), "%zd", i);
         dotted(element, path, number);

@@ -608,6 +608,8 @@ def test_the_defaults_are_the_files(smpp_harness):
         ({"server": {"system_id": 7}}, "server.system_id: found int, expected a string"),
         ({"server": []}, "server: expected a dict"),
         ({"binds": [{}]}, "binds.0.name: expected a value"),
+        ({"binds": [{"name": "a"}, {"name": "b"}, {"name": "a"}]}, 'binds.2: found the name "a" a second time'),
+        ({"binds": [{"name": "a", "reconnect_min_ms": 2, "reconnect_max_ms": 1}]}, "binds.0: found reconnect_min_ms 2"),
         ({"binds": [{"name": "a", "bind_type": "both"}]}, "binds.0.bind_type: .*transceiver"),
         ({"routing": {"default_chain": ["bind:b"]}, "binds": []}, "routing.default_chain.0: .*one of the binds"),
         ({"routing": {"default_chain": "bind:b"}}, "routing.default_chain: expected a list"),
