@@ -22,12 +22,9 @@ static PyObject *module_start(PyObject *module, PyObject *args)
     PyObject *loop, *hooks;
     if (!PyArg_ParseTuple(args, "OO", &loop, &hooks))
         return NULL;
-    if (!ext_gateway.conf)
-        return PyErr_Format(PyExc_RuntimeError, "configure() comes first");
     if (!py_runtime && !(py_runtime = PyImport_ImportModule("siphon._runtime")))
         return NULL;
     ext_gateway_reset();
-    py_gateway = &ext_gateway;
     Py_XSETREF(py_asyncio_loop, Py_NewRef(loop));
     Py_XSETREF(ext_hooks, Py_NewRef(hooks));
     return py_task_init(py_asyncio_loop) < 0 ? NULL : Py_NewRef(Py_None);
@@ -131,7 +128,18 @@ static int add_outcomes(PyObject *module)
                : 0;
 }
 
+/* What a script may ask before anything was started finds the defaults. */
+static int configure_defaults(PyObject *module)
+{
+    PyObject *dict = Py_BuildValue("{ss}", "script", "script.py");
+    PyObject *r = dict ? module_configure(module, dict) : NULL;
+    Py_XDECREF(dict);
+    Py_XDECREF(r);
+    py_gateway = &ext_gateway;
+    return r ? 0 : -1;
+}
+
 int py_module_more(PyObject *module)
 {
-    return PyModule_AddFunctions(module, methods) < 0 ? -1 : add_outcomes(module);
+    return PyModule_AddFunctions(module, methods) < 0 || configure_defaults(module) < 0 ? -1 : add_outcomes(module);
 }

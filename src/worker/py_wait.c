@@ -287,6 +287,10 @@ static PyTypeObject Wait_type = {
 
 Wait *py_wait_new(void)
 {
+    if (!loop_object) { /* imported by tests, and nothing runs yet */
+        PyErr_SetString(PyExc_RuntimeError, "no SmppTestHarness is open: nothing can be sent and no cache asked");
+        return NULL;
+    }
     Wait *w = PyObject_GC_New(Wait, &Wait_type);
     if (!w)
         return NULL;
