@@ -14,7 +14,18 @@ from setuptools.command.build_ext import build_ext
 
 TOP = Path(__file__).resolve().parent.parent
 SOURCE = TOP / "src"
-COMMON = ["conf_bind", "conf_each", "conf_table", "conf_text", "pdu", "pdu_view", "receipt", "receipt_id", "smpp", "util"]
+COMMON = [
+    "conf_bind",
+    "conf_each",
+    "conf_table",
+    "conf_text",
+    "pdu",
+    "pdu_view",
+    "receipt",
+    "receipt_id",
+    "smpp",
+    "util",
+]
 OF_THE_WORKER_ONLY = {"py_host.c", "py_loop.c"}
 
 if not SOURCE.is_dir():
