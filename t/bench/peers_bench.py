@@ -210,6 +210,8 @@ def report(bench, results, directory):
 
 
 def run(args, rig, out):
+    if args.report:
+        args.report.mkdir(parents=True, exist_ok=True)
     bench = PeerBench(args, rig)
     results = {"windows": args.windows, "when": when(args), "rows": []}
     for peer in PEERS:
