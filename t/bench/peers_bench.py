@@ -168,13 +168,14 @@ class PeerBench:
 
 
 def line(row, windows, ours):
-    """A line of the table: rates, CPU at the widest window, and how many times as much smscd does there."""
+    """A line of the table: rates, CPU at the widest window, and how many times as much smscd does at each window."""
     title = row["title"]
     if "windows" not in row:
         return f"| {title} | not measured: {row['not_measured']} |" + " |" * (len(windows) + 1)
     cells = [f"{row['windows'][w]['rate']:,.0f}" for w in windows]
     widest = row["windows"][windows[-1]]
-    share = "" if not ours or row is ours else f"{ours['windows'][windows[-1]]['rate'] / widest['rate']:.1f}"
+    times = [f"{ours['windows'][w]['rate'] / row['windows'][w]['rate']:.1f}" for w in windows if ours]
+    share = "" if row is ours else " / ".join(times)
     return f"| **{title}**: {row['what']} | " + " | ".join([*cells, f"{widest['cpu_us']:.1f}", share]) + " |"
 
 
@@ -183,7 +184,8 @@ def table(results, kind):
     rows = [row for row in results["rows"] if row["kind"] == kind]
     ours = next((row for row in rows if row["title"] == "smscd" and "windows" in row), None)
     what = "answers" if kind == "echo" else "messages with their receipts"
-    heads = [f"{what} a second at window", *map(str, windows), f"CPU µs each at {windows[-1]}", "smscd does, times"]
+    heads = [f"{what} a second at window", *map(str, windows), f"CPU µs each at {windows[-1]}"]
+    heads.append("smscd does, times, at " + " / ".join(map(str, windows)))
     lines = ["| " + " | ".join(heads) + " |", "|---" + "|---:" * (len(windows) + 2) + "|"]
     return "\n".join(lines + [line(row, windows, ours) for row in rows])
 
