@@ -15,6 +15,8 @@
 #define CONTROL_QUEUE_MAX 4096
 #define CONTROL_BUDGET 64
 #define CONTROL_RETRY_S 0.05
+#define REQUESTS_MAX (64u << 20)
+#define ENDS_MAX (16u << 20) /* beyond it */
 
 struct outgoing {
     struct outgoing *prev, *next;
@@ -287,7 +289,7 @@ struct chan *chan_new(struct io *io, int control_fd, int data_fd, const struct c
 {
     static const struct conn_ops data_ops = {.data = on_data, .closed = on_data_closed, .drained = on_data_drained};
     static const struct conn_limits limits = {
-        .high_water = 4 << 20, .low_water = 1 << 20, .max_write = 64 << 20, .max_record = MSG_MAX};
+        .high_water = 4 << 20, .low_water = 1 << 20, .max_write = REQUESTS_MAX + ENDS_MAX, .max_record = MSG_MAX};
     struct chan *chan = xcalloc(1, sizeof(*chan));
     *chan = (struct chan){.io = io, .ops = ops, .owner = owner, .control_fd = control_fd};
     util_set_nonblock(control_fd);
@@ -371,17 +373,25 @@ void chan_send(struct chan *chan, enum msg_type type, uint64_t id, uint64_t sess
     conn_commit(chan->data, MSG_HEADER_SIZE + body_len);
 }
 
+/* A request that is refused is its sender's to report; of an end nobody would tell again. */
+static bool is_request(enum msg_type type)
+{
+    return type == MSG_SUBMIT || type == MSG_SEND_TO || type == MSG_DELIVER || type == MSG_SESSION_BIND;
+}
+
 bool chan_data(struct chan *chan, enum msg_type type, uint64_t id, uint64_t session, const void *head, size_t head_len,
                const void *tail, size_t tail_len)
 {
-    uint8_t *body = chan_begin(chan, head_len + tail_len);
+    size_t len = head_len + tail_len;
+    bool full = is_request(type) && chan && chan->data && conn_unsent(chan->data) + len > REQUESTS_MAX;
+    uint8_t *body = full ? NULL : chan_begin(chan, len);
     if (!body)
         return false;
     if (head_len)
         memcpy(body, head, head_len);
     if (tail_len)
         memcpy(body + head_len, tail, tail_len);
-    chan_send(chan, type, id, session, head_len + tail_len);
+    chan_send(chan, type, id, session, len);
     return true;
 }
 

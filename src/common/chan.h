@@ -34,11 +34,12 @@ void chan_free(struct chan **chan); /* `closed` is not called */
 bool chan_control(struct chan *chan, enum msg_type type, uint64_t id, uint64_t session, const void *body, size_t len,
                   int fd);
 
-/* Data: room for a message with a body of at most max octets; NULL when the channel is full (max_write 64 MiB). Write
- * the body through *body, then chan_send. Nothing else may be sent on the channel in between. */
+/* Data: room for a message with a body of at most max octets; NULL when the channel is full (80 MiB). Write the body
+ * through *body, then chan_send. Nothing else may be sent on the channel in between. */
 uint8_t *chan_begin(struct chan *chan, size_t max);
 void chan_send(struct chan *chan, enum msg_type type, uint64_t id, uint64_t session, size_t body_len);
-/* begin, copy, send. head and tail are put one behind the other; either may be NULL with 0. */
+/* begin, copy, send. head and tail are put one behind the other; either may be NULL with 0. Requests (SUBMIT, SEND_TO,
+ * DELIVER, SESSION_BIND) find the channel full at 64 MiB already: the rest is for what tells of an end. */
 bool chan_data(struct chan *chan, enum msg_type type, uint64_t id, uint64_t session, const void *head, size_t head_len,
                const void *tail, size_t tail_len);
 /* Above the high-water mark (4 MiB): the other side does not keep up. */

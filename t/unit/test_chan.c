@@ -59,10 +59,13 @@ static void on_drained(struct chan *chan, void *owner)
     ((struct side *)owner)->drained++;
 }
 
-static const struct chan_ops ops = {
-    .handlers = {[MSG_ADOPT] = on_fd, [MSG_SUBMIT] = on_msg, [MSG_READY] = on_msg, [MSG_RELOAD] = on_msg},
-    .closed = on_closed,
-    .drained = on_drained};
+static const struct chan_ops ops = {.handlers = {[MSG_ADOPT] = on_fd,
+                                                 [MSG_SUBMIT] = on_msg,
+                                                 [MSG_SESSION_GONE] = on_msg,
+                                                 [MSG_READY] = on_msg,
+                                                 [MSG_RELOAD] = on_msg},
+                                    .closed = on_closed,
+                                    .drained = on_drained};
 
 static void turn(void)
 {
@@ -278,10 +281,15 @@ START_TEST(a_full_channel_refuses_and_recovers)
     ck_assert(chan_congested(a.chan));
     ck_assert_uint_ge(sent, 4u << 20 >> 16);
     ck_assert_uint_le(sent, (64u << 20 >> 16) + 16); /* and what the kernel took */
-    for (int i = 0; i < 2000 && b.got < sent; i++)
+    while (chan_data(a.chan, MSG_SUBMIT, sent + 1, 0, NULL, 0, NULL, 0))
+        sent++;
+    ck_assert(!chan_data(a.chan, MSG_SEND_TO, 1, 0, NULL, 0, NULL, 0));
+    /* What tells of an end is not for refusing: nobody would say it again. */
+    ck_assert(chan_data(a.chan, MSG_SESSION_GONE, sent + 1, 1, NULL, 0, NULL, 0));
+    for (int i = 0; i < 2000 && b.got < sent + 1; i++)
         turn();
-    ck_assert_uint_eq(b.got, sent);
-    ck_assert_uint_eq(b.last_id, sent);
+    ck_assert_uint_eq(b.got, sent + 1);
+    ck_assert_uint_eq(b.last_id, sent + 1);
     ck_assert(!chan_congested(a.chan));
     ck_assert_uint_eq(a.drained, 1);
 }
